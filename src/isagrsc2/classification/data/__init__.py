@@ -1,0 +1,1 @@
+"""Chips to learn from: one data module per source, all on one base."""

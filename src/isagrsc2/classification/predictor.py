@@ -1,0 +1,104 @@
+"""The contract between the pipeline and whatever decides about a parcel, the null object, and the way to a checkpoint.
+
+Nothing here imports torch: a run without a classifier never pays for it.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+CULTIVATED = "cultivated"
+NOT_CULTIVATED = "not_cultivated"
+UNCLASSIFIED = "unclassified"
+
+# Value of `classifier.checkpoint` that stands for "there is none".
+NO_CHECKPOINT = "none"
+
+# Value of `classifier.cultivated` that leaves the choice of the training run as it is.
+AS_TRAINED = "as_trained"
+
+Probabilities = npt.NDArray[np.float32]
+
+logger = logging.getLogger(__name__)
+
+
+class Classifier(Protocol):
+    """Decides from chips whether land is cultivated."""
+
+    @property
+    def chip_size(self) -> int:
+        """Side of a chip in px; 0 when no pixels are needed."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Every name that ``names`` can give."""
+        ...
+
+    def classify(self, chips: npt.NDArray[np.uint8]) -> Probabilities:
+        """Estimate how likely the land of each chip is cultivated.
+
+        Args:
+            chips: (N, S, S, 3) uint8 RGB, zero outside the segment, S = ``chip_size``; N may be 0.
+
+        Returns:
+            (N,) float32 probabilities, 0 to 1; NaN where nothing is known.
+        """
+        ...
+
+    def names(self, p_cultivated: Probabilities) -> list[str]:
+        """Name a class for each of (N,) probabilities."""
+        ...
+
+
+class Unclassified:
+    """Knows nothing and looks at nothing: every parcel is `unclassified`, its probability NaN."""
+
+    chip_size = 0
+    class_names = (UNCLASSIFIED,)
+
+    def classify(self, chips: npt.NDArray[np.uint8]) -> Probabilities:
+        """See ``Classifier.classify``."""
+        return np.full(len(chips), np.nan, np.float32)
+
+    def names(self, p_cultivated: Probabilities) -> list[str]:
+        """See ``Classifier.names``."""
+        return [UNCLASSIFIED] * len(p_cultivated)
+
+
+def classifier_from_checkpoint(
+    checkpoint: str,
+    architecture: str,
+    attention: str,
+    cultivated: Sequence[str] | str,
+    threshold: float,
+    **loading: Any,
+) -> Classifier:
+    """Make the classifier of a checkpoint, or say once that there is none.
+
+    An untrained network is never presented as a result: without a checkpoint parcels stay unclassified.
+
+    Args:
+        checkpoint: file written by ``train.py``, or ``"none"``.
+        architecture: timm's name of the network the checkpoint must hold.
+        attention: its attention, ``"cbam"`` or ``"none"``.
+        cultivated: class names that count as cultivated, or ``"as_trained"``.
+        threshold: probability from which a parcel is named cultivated.
+        loading: ``device`` and ``batch`` of ``CheckpointClassifier``.
+
+    Raises:
+        InputError: see ``CheckpointClassifier``.
+    """
+    if str(checkpoint) == NO_CHECKPOINT:
+        logger.warning(
+            "classifier.checkpoint=none: every parcel stays `unclassified`; train one with train.py and give "
+            "classifier.checkpoint=PATH."
+        )
+        return Unclassified()
+    from isagrsc2.classification.checkpoint_classifier import CheckpointClassifier  # imports torch and timm
+
+    return CheckpointClassifier(Path(checkpoint), architecture, attention, cultivated, threshold, **loading)

@@ -1,0 +1,148 @@
+"""From overlapping segments to a partition: every pixel of a tile belongs to one segment or to none (method, section 4)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from isagrsc2.delineation.components import components, label_components, split_components
+from isagrsc2.delineation.duplicates import drop_duplicates, mask_overlaps
+from isagrsc2.delineation.prompts import depth_inside
+from isagrsc2.delineation.segments import Segments
+from isagrsc2.errors import InputError
+
+BoolArray = npt.NDArray[np.bool_]
+Labels = npt.NDArray[np.int32]
+
+OVERLAP_RULES = ("finer", "score", "coarser")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Segments that do not overlap, one 4-connected region each.
+
+    Attributes:
+        labels: (H, W) int32, 0 = nothing, k = row k - 1 of the arrays.
+        scores: (N,) float32.
+        stability: (N,) float32.
+        rounds: (N,) int16.
+    """
+
+    labels: Labels
+    scores: npt.NDArray[np.float32]
+    stability: npt.NDArray[np.float32]
+    rounds: npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How overlapping segments become a partition.
+
+    Attributes:
+        duplicate_iou: of two segments with a larger mask IoU the smaller one goes.
+        overlap: who keeps shared pixels: the ``finer`` segment, the one with the better ``score``, or the ``coarser`` one.
+        enclosed: a segment of which at least this share lies in one larger segment is a hole in it, and goes if it is
+            smaller than the minimum mapping unit.
+        min_width: a region that nowhere is this wide is a sliver and is given to its neighbours, px.
+    """
+
+    duplicate_iou: float
+    overlap: str
+    enclosed: float
+    min_width: float
+
+    def __post_init__(self) -> None:
+        """Check the rule."""
+        if self.overlap not in OVERLAP_RULES:
+            raise InputError(f"merging.overlap={self.overlap} is not one of {', '.join(OVERLAP_RULES)}.")
+
+    def merge(self, segments: Segments, valid: BoolArray, min_area: float) -> Partition:
+        """Make a partition.
+
+        Args:
+            segments: may overlap, tile px.
+            valid: (H, W) bool; nothing is returned where it is False.
+            min_area: minimum mapping unit, px: smaller segments go, smaller holes are filled.
+        """
+        segments = drop_duplicates(segments, self.duplicate_iou)
+        segments = split_components(segments, min_area)
+        segments = self._drop_enclosed(segments, min_area)
+        painted = np.zeros(segments.shape, np.int32)
+        for row in self._painting_order(segments).tolist():
+            (box, crop) = segments.box(row), segments.crops[row]
+            painted[box][crop] = row + 1
+        labels, owner = label_components(painted)
+        labels, owner = self._drop_slivers(labels, owner, min_area)
+        labels = fill_gaps(labels, valid, min_area)
+        rows = owner[1:] - 1
+        return Partition(labels, segments.scores[rows], segments.stability[rows], segments.rounds[rows])
+
+    def _painting_order(self, segments: Segments) -> npt.NDArray[np.int64]:
+        """Rows, first painted first; later ones keep shared pixels."""
+        areas = segments.areas
+        if self.overlap == "score":
+            return np.lexsort((-areas, segments.scores))
+        return np.lexsort((segments.scores, -areas if self.overlap == "finer" else areas))
+
+    def _drop_enclosed(self, segments: Segments, min_area: float) -> Segments:
+        """Drop small segments that lie inside a larger one."""
+        first, second, shared = mask_overlaps(segments)
+        areas = segments.areas
+        smaller = np.where(areas[first] <= areas[second], first, second)
+        gone = smaller[(shared >= self.enclosed * areas[smaller]) & (areas[smaller] < min_area)]
+        kept = np.ones(len(segments), bool)
+        kept[gone] = False
+        return segments[kept]
+
+    def _drop_slivers(self, pieces: Labels, owner: Labels, min_area: float) -> tuple[Labels, Labels]:
+        """Give up pieces that are too small or nowhere wide enough; renumbers what stays."""
+        areas = np.bincount(pieces.ravel(), minlength=len(owner))
+        # Half the width of a region is its largest distance from its own outline.
+        half = ndimage.maximum(_depth_in_label(pieces), pieces, np.arange(len(owner)))
+        stays = (areas >= min_area) & (np.asarray(half) * 2 >= self.min_width)
+        stays[0] = False
+        number = np.where(stays, np.cumsum(stays), 0).astype(np.int32)
+        return number[pieces], np.concatenate([owner[:1], owner[stays]])
+
+
+def fill_gaps(labels: Labels, valid: BoolArray, max_area: float) -> Labels:
+    """Give unlabelled valid regions smaller than ``max_area`` px to the nearest label.
+
+    Args:
+        labels: (H, W) int32, 0 = nothing.
+        valid: (H, W) bool; stays 0 where False.
+        max_area: px; larger regions stay unlabelled.
+
+    Returns:
+        (H, W) int32. Labels may touch the gap only diagonally, so a label can end in several 4-connected pieces only where the
+        nearest pixel is reached across a corner; such pixels stay unlabelled.
+    """
+    if not labels.any():
+        return labels
+    gaps, areas = components((labels == 0) & valid)
+    small = areas < max_area
+    small[0] = False
+    filled = small[gaps]
+    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+    result = np.where(filled, labels[tuple(nearest)], labels)
+    return _keep_connected(result, labels)
+
+
+def _keep_connected(filled: Labels, before: Labels) -> Labels:
+    """Undo filling that is not connected to the label it was given."""
+    pieces, owner = label_components(filled)
+    rooted = np.zeros(len(owner), bool)
+    rooted[np.unique(pieces[before > 0])] = True
+    rooted[0] = False
+    return np.where(rooted[pieces], owner[pieces], 0).astype(np.int32)
+
+
+def _depth_in_label(labels: Labels) -> npt.NDArray[np.float32]:
+    """Distance (H, W) of every pixel to the outline of its own label, px; at least 0.5 inside, so width = 2 x depth."""
+    inner = np.ones(labels.shape, bool)
+    inner[:-1] &= labels[:-1] == labels[1:]
+    inner[1:] &= labels[1:] == labels[:-1]
+    inner[:, :-1] &= labels[:, :-1] == labels[:, 1:]
+    inner[:, 1:] &= labels[:, 1:] == labels[:, :-1]
+    return (depth_inside(inner & (labels > 0)) + 0.5) * (labels > 0)

@@ -1,0 +1,74 @@
+"""Where to ask: point prompts, x and y in tile px."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class GridPoints:
+    """SAM's regular grid of ``side`` x ``side`` points, whatever has been found (Kirillov et al. 2023, appendix B).
+
+    Attributes:
+        side: points along each side of the tile.
+    """
+
+    side: int
+
+    def points(self, residual: BoolArray) -> FloatArray:
+        """Return (side * side, 2) float; as segment-anything's ``build_point_grid``, scaled to the tile."""
+        height, width = residual.shape
+        centres = (np.arange(self.side) + 0.5) / self.side
+        x, y = np.meshgrid(centres * width, centres * height)
+        return np.stack([x.ravel(), y.ravel()], axis=1)  # (side * side, 2)
+
+
+@dataclass(frozen=True)
+class ResidualPoints:
+    """One point in every cell of a grid that still holds something: the pixel farthest from what is settled.
+
+    The distance transform of the residual is cut off at half a cell, so that in the open the point is the cell's centre, and
+    near borders it moves to the middle of what is left.
+
+    Attributes:
+        spacing: side of a cell, px.
+        min_depth: a point must be at least this far from anything settled, px; thinner remains are not asked.
+    """
+
+    spacing: int
+    min_depth: float
+
+    def points(self, residual: BoolArray) -> FloatArray:
+        """Return (N, 2) float, the deepest first."""
+        depth = depth_inside(residual)  # (H, W)
+        height, width = depth.shape
+        cell = self.spacing
+        rows, columns = -(-height // cell), -(-width // cell)
+        # A slight preference for the cell's centre decides between equal depths; it never outweighs half a pixel.
+        y = (np.arange(rows * cell) % cell - (cell - 1) / 2) / cell
+        x = (np.arange(columns * cell) % cell - (cell - 1) / 2) / cell
+        padded = np.zeros((rows * cell, columns * cell), np.float32)
+        padded[:height, :width] = np.minimum(depth, cell / 2)
+        preferred = padded - (y[:, None] ** 2 + x[None, :] ** 2)
+        preferred[padded < self.min_depth] = -np.inf
+        cells = preferred.reshape(rows, cell, columns, cell).swapaxes(1, 2).reshape(rows, columns, cell * cell)
+        best = cells.argmax(axis=2)  # (rows, columns)
+        row = np.arange(rows)[:, None] * cell + best // cell
+        column = np.arange(columns)[None, :] * cell + best % cell
+        asked = padded[row, column] >= self.min_depth
+        row, column = row[asked], column[asked]  # (N,)
+        # The depth that is not cut off puts the largest remains first: what they yield makes many later points needless.
+        order = np.argsort(-depth[row, column], kind="stable")
+        return np.stack([column[order] + 0.5, row[order] + 0.5], axis=1)
+
+
+def depth_inside(mask: BoolArray) -> npt.NDArray[np.float32]:
+    """Distance (H, W) of every True pixel to the nearest False one or to the frame, px; 0 where False."""
+    framed = np.pad(mask.astype(np.uint8), 1)
+    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5), np.float32)[1:-1, 1:-1]

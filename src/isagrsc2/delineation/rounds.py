@@ -1,0 +1,101 @@
+"""The loop of the method: segment, look at what is left, segment again (method, section 2).
+
+The published procedure, SAM's own automatic masks and ours are options of this one loop: they differ in what a round shows
+the segmenter (``painting``), where it asks (``prompts``) and what it accepts (``searching``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from isagrsc2.delineation.coverage import residual_share
+from isagrsc2.delineation.painting import View
+from isagrsc2.delineation.segments import Segments
+from isagrsc2.segmenters.protocol import Segmenter
+
+BoolArray = npt.NDArray[np.bool_]
+Image = npt.NDArray[np.uint8]
+
+
+class Painter(Protocol):
+    """Decides what a round shows the segmenter."""
+
+    def view(self, image: Image, covered: BoolArray) -> View:
+        """Return what to embed; the very same ``image`` object where nothing is painted."""
+        ...
+
+
+class Search(Protocol):
+    """Asks an embedded image and keeps what is good."""
+
+    def search(
+        self, segmenter: Segmenter, embedding: Any, valid: BoolArray, settled: BoolArray, number: int, min_area: float
+    ) -> Segments:
+        """Return new segments, none of them outside ``valid``.
+
+        Args:
+            segmenter: the model that made the embedding.
+            embedding: of the tile, or of a painted view of it.
+            valid: (H, W) bool, tile px.
+            settled: (H, W) bool, where nothing more is wanted.
+            number: of the round, from 1.
+            min_area: minimum mapping unit, px.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round.
+
+    Attributes:
+        painter: what the segmenter gets to see.
+        search: where to ask, and what to accept.
+    """
+
+    painter: Painter
+    search: Search
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """The rounds.
+
+    Attributes:
+        rounds: by name, in order.
+        max_rounds: only the first ones are done; for ablations.
+        min_residual: stop when less than this share of the valid pixels is left.
+    """
+
+    rounds: Mapping[str, Round]
+    max_rounds: int
+    min_residual: float
+
+
+def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, prompting: Prompting, min_area: float) -> Segments:
+    """Find the segments of one tile, round by round. An image that no round paints is embedded once.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, tile frame.
+        valid: (H, W) bool; nothing is asked or returned where it is False.
+        segmenter: the promptable model.
+        prompting: the rounds.
+        min_area: minimum mapping unit, px.
+    """
+    found = Segments.empty((valid.shape[0], valid.shape[1]))
+    covered = np.zeros(valid.shape, bool)  # (H, W)
+    seen: Image | None = None
+    embedding: Any = None
+    for number, stage in enumerate(list(prompting.rounds.values())[: prompting.max_rounds], start=1):
+        if residual_share(valid & ~covered, valid) <= prompting.min_residual:
+            break
+        view = stage.painter.view(image, covered)
+        if view.image is not seen:
+            seen, embedding = view.image, segmenter.embed(view.image)
+        new = stage.search.search(segmenter, embedding, valid, view.settled, number, min_area)
+        found = Segments.concatenate(found, new)
+        covered |= new.union()
+    return found

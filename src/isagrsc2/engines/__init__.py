@@ -1,0 +1,1 @@
+"""Where maps over independent items are computed."""

@@ -1,0 +1,1 @@
+"""Results out: one class per format, all with ``write(result, folder)``."""

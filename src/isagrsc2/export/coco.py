@@ -1,0 +1,90 @@
+"""The parcels as annotations for object detection tools."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from pycocotools import mask as rle
+
+from isagrsc2.delineation.polygons import rasterise
+from isagrsc2.export.json_file import write_json
+from isagrsc2.export.result import SceneResult
+from isagrsc2.parcels import CLASS_NAMES
+
+
+@dataclass(frozen=True)
+class Coco:
+    """``parcels_coco.json``: COCO instances with run-length encoded, pixel-exact masks.
+
+    Category ids are the positions in ``parcels.CLASS_NAMES``, from 1.
+    """
+
+    def write(self, result: SceneResult, folder: Path) -> Path:
+        """See ``Exporter``."""
+        scene, segments = result.scene, result.segments
+        rows = zip(
+            segments.geometry,
+            segments["parcel_id"],
+            segments["class_name"],
+            segments["p_cultivated"],
+            segments["score"],
+            segments["round"],
+            strict=True,
+        )
+        content = {
+            "info": {"description": f"Parcels of {scene.path.name}"},
+            "images": [{"id": 1, "file_name": scene.path.name, "width": scene.width, "height": scene.height}],
+            "categories": [{"id": n, "name": name, "supercategory": "land"} for n, name in enumerate(CLASS_NAMES, 1)],
+            "annotations": [
+                {
+                    "id": int(parcel_id),
+                    "image_id": 1,
+                    "category_id": CLASS_NAMES.index(class_name) + 1,
+                    "iscrowd": 0,
+                    "score": float(score),
+                    "p_cultivated": float(p_cultivated),
+                    "round": int(found),
+                    **_mask(polygon, (scene.height, scene.width)),
+                }
+                for polygon, parcel_id, class_name, p_cultivated, score, found in rows
+            ],
+        }
+        return write_json(content, folder / "parcels_coco.json", indent=None)
+
+
+def _mask(polygon: shapely.Geometry, shape: tuple[int, int]) -> dict[str, Any]:
+    """Members of an annotation that describe the mask."""
+    x0, y0, x1, y1 = (math.floor(polygon.bounds[0]), math.floor(polygon.bounds[1]), *map(math.ceil, polygon.bounds[2:]))
+    crop = rasterise([1], [polygon], (y1 - y0, x1 - x0), (x0, y0)) > 0  # (h, w)
+    encoded = rle.frPyObjects({"size": list(shape), "counts": run_lengths(crop, (x0, y0), shape)}, *shape)
+    return {
+        "segmentation": {"size": list(shape), "counts": encoded["counts"].decode("ascii")},
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "area": int(crop.sum()),
+    }
+
+
+def run_lengths(crop: npt.NDArray[np.bool_], offset: tuple[int, int], shape: tuple[int, int]) -> list[int]:
+    """COCO's uncompressed run lengths of a mask of which only a window is given.
+
+    Args:
+        crop: (h, w) bool.
+        offset: x and y of the window in the frame.
+        shape: (H, W) of the frame.
+
+    Returns:
+        lengths of the runs down the columns, the first of them zeros; they sum to H * W.
+    """
+    x0, y0 = offset
+    height, width = shape
+    rows, columns = crop.shape
+    edges = np.diff(crop.astype(np.int8), axis=0, prepend=0, append=0).T  # (w, h + 1): 1 where a run starts, -1 after it
+    corner = (np.arange(columns) + x0)[:, None] * height + y0 + np.arange(rows + 1)  # (w, h + 1) position in the frame
+    starts, stops = corner[edges == 1], corner[edges == -1]
+    # A run that ends at the foot of a column goes on where the next column begins: that place is no change.
+    changes = np.union1d(np.setxor1d(starts, stops), [height * width])
+    return [int(length) for length in np.diff(changes, prepend=0)]

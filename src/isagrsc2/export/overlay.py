@@ -1,0 +1,169 @@
+"""The picture: the image with its parcels, a legend and a scale bar."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import geopandas
+import numpy as np
+import numpy.typing as npt
+import pyproj
+import shapely
+from affine import Affine
+from PIL import Image
+from rasterio.features import rasterize
+
+from isagrsc2.export.palette import PALETTES, colour_neighbours
+from isagrsc2.export.result import SceneResult
+from isagrsc2.export.sheet import DOT, LegendEntry, compose_sheet
+from isagrsc2.files import replacing
+from isagrsc2.parcels import CLASS_NAMES, length_m, move
+from isagrsc2.scene.raster import Scene
+
+Picture = npt.NDArray[np.uint8]
+Geometries = npt.NDArray[np.object_]
+
+# Everything is drawn this much larger and averaged down: edges become smooth, and no seam is left between neighbours.
+SUPERSAMPLING = 2
+# Parcels closer than this on the picture look like neighbours, px.
+NEIGHBOURHOOD = 4.0
+# Outlines are a light line on a darker, wider one, so that they show on any ground: colour, width in lines, opacity.
+HALO = ((20, 26, 22), 2.6, 0.45)
+LINE = ((255, 255, 248), 1.0, 0.95)
+# Land that is not cultivated is hatched: colour of the lines, their distance and width in px.
+HATCH_COLOUR = (240, 241, 242)
+HATCH = (11, 2)
+# Under parcels the image is replaced by this share of its lightness, to this power (below 1: lighter).
+FADED, LIFT = 0.65, 0.7
+# Pixels without data.
+NOTHING = (232, 233, 230)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """``overlay.png``: the picture.
+
+    Attributes:
+        max_size: long side of the image on the picture, px.
+        max_enlargement: how many times a small scene may be enlarged to reach it.
+        opacity: of the parcels' colours, 0 to 1.
+        line_width: of outlines, px; thinner where parcels are small.
+    """
+
+    max_size: int
+    max_enlargement: float
+    opacity: float
+    line_width: float
+
+    def write(self, result: SceneResult, folder: Path) -> Path:
+        """See ``Exporter``."""
+        path = folder / "overlay.png"
+        with replacing(path) as temporary:
+            Image.fromarray(self.draw(result)).save(temporary, format="PNG")
+        return path
+
+    def draw(self, result: SceneResult) -> Picture:
+        """Return the picture, (H, W, 3) uint8 RGB."""
+        scene, parcels = result.scene, result.parcels
+        image = _read(scene, min(self.max_size / max(scene.width, scene.height), self.max_enlargement))
+        scale = Affine.scale(image.shape[1] / scene.width, image.shape[0] / scene.height)
+        in_scene = parcels.geometry.to_numpy() if scene.crs is None else move(parcels.geometry, ~scene.transform)
+        geometries = np.asarray(move(in_scene, scale), dtype=object)
+        if len(geometries):
+            image = self._fill(image, geometries, parcels["class_name"].to_numpy(dtype=object))
+            image = self._outline(image, geometries)
+        reference = "no CRS" if scene.crs is None else pyproj.CRS.from_user_input(scene.crs).name
+        subtitle = f"{scene.width:,} x {scene.height:,} px {DOT} {reference}"
+        metres = None if scene.crs is None else _metres_across(scene)
+        return compose_sheet(image, scene.name, subtitle, _legend(parcels), None if metres is None else metres / image.shape[1])
+
+    def _fill(self, image: Picture, geometries: Geometries, classes: npt.NDArray[Any]) -> Picture:
+        """Colour the parcels."""
+        colours = np.zeros((len(geometries) + 1, 3), np.uint8)  # 0 is the ground
+        for name, palette in PALETTES.items():
+            rows = np.flatnonzero(classes == name)
+            colours[rows + 1] = np.array(palette)[colour_neighbours(geometries[rows], NEIGHBOURHOOD, len(palette))]
+        height, width = image.shape[0] * SUPERSAMPLING, image.shape[1] * SUPERSAMPLING
+        labels = rasterize(
+            zip(geometries, range(1, len(geometries) + 1), strict=True),
+            out_shape=(height, width),
+            transform=Affine.scale(1 / SUPERSAMPLING),
+            dtype="int32",
+        )
+        painted = colours[labels]  # (2h, 2w, 3); black where there is no parcel
+        distance, line = HATCH
+        rows, columns = np.ogrid[:height, :width]
+        hatch = (rows + columns) % (distance * SUPERSAMPLING) < line * SUPERSAMPLING
+        painted[hatch & np.append(False, classes == "not_cultivated")[labels]] = HATCH_COLOUR
+
+        size = image.shape[1::-1]
+        share = cv2.resize((labels > 0).astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
+        colour = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)  # is weighted by share: black has no part
+        # The ground's own hues would muddy the colours; its lightness, somewhat raised, keeps the texture.
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / np.float32(255)
+        ground = image + (255 * grey**LIFT - image) * (share * FADED)
+        return _to_uint8(ground * (1 - share * self.opacity) + colour * np.float32(self.opacity))
+
+    def _outline(self, image: Picture, geometries: Geometries) -> Picture:
+        """Draw the outlines."""
+        # A parcel must not drown in its outline: no wider than a twelfth of a typical parcel.
+        typical = float(np.sqrt(np.median(shapely.area(geometries))))
+        line_width = min(self.line_width, max(typical / 12, 0.5))
+        rings = shapely.get_rings(shapely.get_parts(geometries))
+        coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+        fixed = np.rint(coordinates * SUPERSAMPLING * 16 - 8).astype(np.int32)  # 4 binary places, pixel centres
+        lines = np.split(fixed, np.flatnonzero(np.diff(ring)) + 1)
+        size = image.shape[1::-1]
+        for colour, width, opacity in (HALO, LINE):
+            drawn = np.zeros((size[1] * SUPERSAMPLING, size[0] * SUPERSAMPLING), np.uint8)
+            thickness = line_width * width * SUPERSAMPLING
+            cv2.polylines(drawn, lines, True, 255, max(1, round(thickness)), cv2.LINE_AA, shift=4)
+            share = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)[..., None]
+            weight = share * np.float32(opacity * min(1.0, thickness) / 255)
+            image = _to_uint8(image * (1 - weight) + weight * np.array(colour, np.float32))
+        return image
+
+
+def _read(scene: Scene, scale: float) -> Picture:
+    """The image at another scale, (h, w, 3) uint8 RGB."""
+    shape = (max(1, round(scene.height * scale)), max(1, round(scene.width * scale)))
+    image, valid = scene.read(out_shape=shape) if scale < 1 else scene.read()
+    image[~valid] = NOTHING
+    if image.shape[:2] != shape:
+        return np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
+    return image
+
+
+def _to_uint8(values: npt.NDArray[np.floating[Any]]) -> Picture:
+    return np.rint(values).clip(0, 255).astype(np.uint8)
+
+
+def _metres_across(scene: Scene) -> float | None:
+    """Width of the scene along its middle row, m; None where its CRS has no place on the Earth."""
+    middle = shapely.LineString([(x, scene.height / 2) for x in np.linspace(0, scene.width, 17)])
+    metres = length_m(move(middle, scene.transform), scene.crs)
+    return metres if np.isfinite(metres) and metres > 0 else None
+
+
+def _legend(parcels: geopandas.GeoDataFrame) -> list[LegendEntry]:
+    """One entry for every class that occurs."""
+    column = "area_m2" if "area_m2" in parcels else "area_px"
+    entries = []
+    for name in CLASS_NAMES:
+        of_class = parcels[parcels["class_name"] == name]
+        if len(of_class):
+            count = f"{len(of_class):,} parcel{'' if len(of_class) == 1 else 's'}"
+            area = _area_text(float(of_class[column].sum()), column)
+            label = name.replace("_", " ").capitalize()
+            entries.append(LegendEntry(label, f"{count}, {area}", PALETTES[name], name == "not_cultivated"))
+    return entries
+
+
+def _area_text(area: float, column: str) -> str:
+    if column == "area_px":
+        return f"{area:,.0f} px"
+    hectares = area / 1e4
+    if hectares < 0.1:
+        return f"{area:,.0f} sq m"
+    return f"{hectares:.1f} ha" if hectares < 100 else f"{hectares:,.0f} ha"

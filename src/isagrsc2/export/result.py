@@ -1,0 +1,42 @@
+"""What there is to write when a scene is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import geopandas
+
+from isagrsc2.scene.raster import Scene
+
+
+@dataclass(frozen=True)
+class SceneResult:
+    """The result for one scene.
+
+    Attributes:
+        scene: the raster, open.
+        segments: pixel-exact polygons in scene px, without overlaps; columns ``parcels.SEGMENT_COLUMNS``.
+        parcels: the same rows, simplified together, in map units (scene px without a CRS); ``parcels.parcel_columns``.
+        metrics: plain JSON types, numbers may be NaN.
+    """
+
+    scene: Scene
+    segments: geopandas.GeoDataFrame
+    parcels: geopandas.GeoDataFrame
+    metrics: dict[str, Any]
+
+
+class Exporter(Protocol):
+    """Writes one file of one format."""
+
+    def write(self, result: SceneResult, folder: Path) -> Path:
+        """Write the file.
+
+        Args:
+            result: what to write.
+            folder: exists; a file of the same name is replaced, never half-written.
+
+        Returns:
+            The file.
+        """
+        ...

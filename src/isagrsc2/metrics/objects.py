@@ -1,0 +1,149 @@
+"""Predicted against reference parcels, one by one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isagrsc2.metrics.overlaps import Overlaps
+from isagrsc2.metrics.ratio import ratio
+
+
+@dataclass(frozen=True)
+class MatchCounts:
+    """Parcels found and missed at one IoU threshold. Adds over scenes (over tiles the overlaps add, see ``Overlaps``).
+
+    The qualities are those of Kirillov et al. 2019, *Panoptic Segmentation*, section 4.1, for one class.
+
+    Attributes:
+        predicted: number of predicted parcels.
+        reference: number of reference parcels.
+        matched: number of pairs above the threshold.
+        matched_iou: sum of the IoUs of these pairs.
+    """
+
+    predicted: int
+    reference: int
+    matched: int
+    matched_iou: float
+
+    def __add__(self, other: "MatchCounts") -> "MatchCounts":
+        return MatchCounts(
+            self.predicted + other.predicted,
+            self.reference + other.reference,
+            self.matched + other.matched,
+            self.matched_iou + other.matched_iou,
+        )
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the predicted parcels that are matched. None when nothing is predicted."""
+        return ratio(self.matched, self.predicted)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the reference parcels that are matched. None when there is no reference."""
+        return ratio(self.matched, self.reference)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall; None when there are no parcels at all. Equals recognition quality."""
+        return ratio(2 * self.matched, self.predicted + self.reference)
+
+    @property
+    def recognition_quality(self) -> float | None:
+        """RQ = TP / (TP + FP / 2 + FN / 2), which is F1."""
+        return self.f1
+
+    @property
+    def segmentation_quality(self) -> float | None:
+        """SQ = mean IoU of the matched pairs. None when nothing is matched."""
+        return ratio(self.matched_iou, self.matched)
+
+    @property
+    def panoptic_quality(self) -> float | None:
+        """PQ = SQ * RQ = sum of matched IoUs / (TP + FP / 2 + FN / 2). None when there are no parcels at all."""
+        return ratio(2 * self.matched_iou, self.predicted + self.reference)
+
+
+@dataclass(frozen=True)
+class BestIoUCounts:
+    """For every reference parcel the IoU with the predicted parcel that fits it best (0 where none touches it).
+
+    Adds over scenes.
+
+    Attributes:
+        reference: number of reference parcels.
+        area: their area, px.
+        best_iou: sum of the best IoUs.
+        best_iou_area: sum of the best IoUs, each times the area of its reference parcel, px.
+    """
+
+    reference: int
+    area: int
+    best_iou: float
+    best_iou_area: float
+
+    def __add__(self, other: "BestIoUCounts") -> "BestIoUCounts":
+        return BestIoUCounts(
+            self.reference + other.reference,
+            self.area + other.area,
+            self.best_iou + other.best_iou,
+            self.best_iou_area + other.best_iou_area,
+        )
+
+    @property
+    def mean(self) -> float | None:
+        """Mean best IoU, every reference parcel counting the same. None without a reference."""
+        return ratio(self.best_iou, self.reference)
+
+    @property
+    def mean_by_area(self) -> float | None:
+        """Mean best IoU weighted by the area of the reference parcels. None without a reference."""
+        return ratio(self.best_iou_area, self.area)
+
+
+def count_matches(overlaps: Overlaps, threshold: float) -> MatchCounts:
+    """Match predicted and reference parcels whose IoU is above a threshold.
+
+    Above 0.5 two parcels share more than half of either, so each has at most one partner and nothing has to be
+    optimised (Kirillov et al. 2019, section 4.1).
+
+    Args:
+        overlaps: of one whole scene, parcels without overlaps among themselves.
+        threshold: a pair matches when its IoU is strictly greater; at least 0.5.
+    """
+    if threshold < 0.5:
+        raise ValueError(f"matching is unique only for thresholds of at least 0.5, not {threshold}")
+    _, _, ious = overlaps.ious()
+    matched = ious[ious > threshold]
+    return MatchCounts(
+        predicted=len(overlaps.predicted_areas()[0]),
+        reference=len(overlaps.reference_areas()[0]),
+        matched=len(matched),
+        matched_iou=float(matched.sum()),
+    )
+
+
+def count_best_ious(overlaps: Overlaps) -> BestIoUCounts:
+    """Find the best IoU of every reference parcel.
+
+    Args:
+        overlaps: of one whole scene.
+    """
+    ids, areas = overlaps.reference_areas()
+    _, columns, ious = overlaps.ious()
+    best = np.zeros(len(ids))
+    np.maximum.at(best, columns, ious)
+    return BestIoUCounts(len(ids), int(areas.sum()), float(best.sum()), float((best * areas).sum()))
+
+
+def mostly_inside(overlaps: Overlaps) -> list[int]:
+    """Ids of the predicted parcels of which more than half lies in reference parcels: a perfect classifier's choice.
+
+    This is how segmentations without classes are compared in the literature.
+    """
+    ids, areas = overlaps.predicted_areas()
+    inside = np.zeros(len(ids), np.int64)
+    both = (overlaps.predicted > 0) & (overlaps.reference > 0)
+    np.add.at(inside, np.searchsorted(ids, overlaps.predicted[both]), overlaps.pixels[both])
+    return [int(number) for number in ids[2 * inside > areas]]

@@ -1,0 +1,65 @@
+"""Cultivated area against reference area, pixel by pixel; which parcel a pixel belongs to does not matter here."""
+
+from dataclasses import dataclass
+
+from isagrsc2.metrics.overlaps import Overlaps
+from isagrsc2.metrics.ratio import ratio
+
+
+@dataclass(frozen=True)
+class AreaCounts:
+    """Confusion of predicted and reference area, in px of the valid area. Adds over tiles and scenes.
+
+    Attributes:
+        true_positive: in a predicted and in a reference parcel.
+        false_positive: in a predicted parcel only.
+        false_negative: in a reference parcel only.
+        true_negative: in neither.
+    """
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+    true_negative: int
+
+    def __add__(self, other: "AreaCounts") -> "AreaCounts":
+        return AreaCounts(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.false_negative + other.false_negative,
+            self.true_negative + other.true_negative,
+        )
+
+    @property
+    def iou(self) -> float | None:
+        """Segmented-area IoU: intersection over union of the two areas. None when both are empty."""
+        return ratio(self.true_positive, self.true_positive + self.false_positive + self.false_negative)
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the predicted area that is reference area. None when nothing is predicted."""
+        return ratio(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the reference area that is predicted. None when there is no reference area."""
+        return ratio(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def f1(self) -> float | None:
+        """Dice coefficient of the two areas. None when both are empty."""
+        return ratio(2 * self.true_positive, 2 * self.true_positive + self.false_positive + self.false_negative)
+
+
+def count_area(overlaps: Overlaps) -> AreaCounts:
+    """Count the area of predicted parcels against that of reference parcels.
+
+    Two masks are compared as label rasters with one id each.
+    """
+    predicted, reference, pixels = overlaps.predicted > 0, overlaps.reference > 0, overlaps.pixels
+    return AreaCounts(
+        true_positive=int(pixels[predicted & reference].sum()),
+        false_positive=int(pixels[predicted & ~reference].sum()),
+        false_negative=int(pixels[~predicted & reference].sum()),
+        true_negative=int(pixels[~predicted & ~reference].sum()),
+    )

@@ -1,0 +1,58 @@
+"""One door for every format of reference parcels."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from isagrsc2.errors import InputError
+from isagrsc2.reference.label_raster import read_label_raster
+from isagrsc2.reference.parcels import Reference, reference_from_polygons
+from isagrsc2.reference.vector_file import is_vector_file, read_vector_file
+from isagrsc2.reference.via import is_via, via_polygons
+from isagrsc2.scene.raster import Scene
+
+
+def read_reference(path: Path, scene: Scene) -> Reference:
+    """Read the reference parcels of a scene.
+
+    The format is found from the file: GeoParquet (``.parquet``, ``.geoparquet``), VIA JSON, GeoJSON, any vector format
+    GDAL reads (GeoPackage, shapefile, ...; of several layers the first with geometries), else a label raster.
+
+    Frames: VIA is in px of the image. A vector file with a CRS is reprojected to the scene's. One without is in map
+    units of the scene, or, where the scene has no CRS either, in scene px (x to the right, y down). GeoJSON without a
+    ``crs`` member is longitude and latitude (RFC 7946), except for a scene without CRS, where it is scene px. A label
+    raster has the scene's size, or the scene's grid and any extent; its ids are >= 1, 0 and its nodata value are no
+    parcel.
+
+    Args:
+        path: the file.
+        scene: the scene it belongs to.
+
+    Raises:
+        InputError: missing, unreadable or unsuitable; the reference does not overlap the scene; it has a CRS and the
+            scene has none; VIA has no record for the image; a label raster does not fit.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check reference=.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes); replace the file given to reference=.")
+    shape = (scene.height, scene.width)
+    document = _json(path) if path.suffix.lower() == ".json" else None
+    if document is not None and is_via(document):
+        drawn = via_polygons(document, path, scene.path.name)
+        return reference_from_polygons(drawn, range(1, len(drawn) + 1), shape, str(path))
+    if is_vector_file(path):
+        polygons = read_vector_file(path, scene)
+        return reference_from_polygons(polygons, range(1, len(polygons) + 1), shape, str(path))
+    outlines, ids = read_label_raster(path, scene)
+    return reference_from_polygons(outlines, ids, shape, str(path))
+
+
+def _json(path: Path) -> Any:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path} is not JSON that can be read; replace the file given to reference=.") from None
+    if not is_via(document) and not (isinstance(document, dict) and "type" in document):
+        raise InputError(f"{path} is neither VIA annotations nor GeoJSON; convert it to one of them.")
+    return document

@@ -1,0 +1,242 @@
+"""Where scenes come from: files named by the user, or farmland drawn from a seed."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import geopandas
+import numpy as np
+import rasterio
+from affine import Affine
+
+from isagrsc2.delineation.polygons import polygonise
+from isagrsc2.errors import InputError
+from isagrsc2.files import replacing
+from isagrsc2.scene.farmland import FarmlandStyle, draw_farmland
+from isagrsc2.scene.raster import Scene, StretchMeasure, open_scene
+
+# What a folder is searched for; a file named outright may have any suffix.
+SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
+# What lies beside images and is none: never an answer to a glob.
+SIDECARS = {".xml", ".tfw", ".pgw", ".jgw", ".wld", ".ovr", ".msk", ".prj"}
+
+
+class Source(Protocol):
+    """One scene to come."""
+
+    @property
+    def name(self) -> str:
+        """Names the result folder."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """What a person would call it: the path, for a file."""
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """What the scene's pixels depend on, plain types: a run in the same folder goes on only if it is the same."""
+        ...
+
+    def open(self, folder: Path) -> tuple[Scene, str]:
+        """Open the scene; ``folder`` exists and takes what has to be made first. Returns scene and reference or "none"."""
+        ...
+
+
+class Sources(Protocol):
+    """An option of the group ``scene``."""
+
+    def sources(self) -> Sequence[Source]:
+        """The scenes, in order, with distinct names."""
+        ...
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A raster file.
+
+    Attributes:
+        name: names the result folder.
+        path: the file.
+        bands: see ``open_scene``.
+        stretch: see ``open_scene``.
+    """
+
+    name: str
+    path: Path
+    bands: Sequence[int] | str
+    stretch: StretchMeasure
+
+    @property
+    def origin(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def identity(self) -> dict[str, Any]:
+        """File, size and time of change; bands and stretch."""
+        state = self.path.stat() if self.path.exists() else None
+        return {
+            "path": str(self.path.resolve()),
+            "size": state.st_size if state else 0,
+            "changed": state.st_mtime_ns if state else 0,
+            "bands": list(self.bands) if not isinstance(self.bands, str) else self.bands,
+            "stretch": repr(self.stretch),
+        }
+
+    def open(self, folder: Path) -> tuple[Scene, str]:  # noqa: ARG002
+        """Open the file where it lies."""
+        return open_scene(self.path, self.bands, self.stretch), "none"
+
+
+@dataclass(frozen=True)
+class SyntheticScene:
+    """Farmland drawn from a seed, written beside the results as a GeoTIFF with its reference parcels.
+
+    Attributes:
+        seed: decides everything.
+        width: px.
+        height: px.
+        style: what farmland looks like.
+        crs: of the GeoTIFF.
+        origin_xy: map coordinates of its upper left corner.
+        stretch: see ``open_scene``.
+    """
+
+    seed: int
+    width: int
+    height: int
+    style: FarmlandStyle
+    crs: str
+    origin_xy: tuple[float, float]
+    stretch: StretchMeasure
+
+    @property
+    def name(self) -> str:
+        """``synthetic_7``."""
+        return f"synthetic_{self.seed}"
+
+    @property
+    def origin(self) -> str:
+        """What it is, in words."""
+        return f"synthetic farmland, seed {self.seed}"
+
+    def identity(self) -> dict[str, Any]:
+        """Everything it is drawn from."""
+        return {"synthetic": repr(self)}
+
+    def open(self, folder: Path) -> tuple[Scene, str]:
+        """Draw scene and reference into ``folder`` and open the scene."""
+        farmland = draw_farmland(self.seed, self.height, self.width, self.style)
+        metres = farmland.metres_per_pixel
+        transform = Affine(metres, 0.0, self.origin_xy[0], 0.0, -metres, self.origin_xy[1])
+        path, reference = folder / f"{self.name}.tif", folder / "reference.gpkg"
+        profile = {"driver": "GTiff", "count": 3, "dtype": "uint8", "width": self.width, "height": self.height}
+        layout = {"tiled": True, "compress": "deflate", "photometric": "rgb"}
+        with (
+            replacing(path) as temporary,
+            rasterio.open(temporary, "w", **profile, **layout, crs=self.crs, transform=transform) as dataset,
+        ):
+            dataset.write(np.moveaxis(farmland.image, -1, 0))
+        ids, polygons = polygonise(farmland.parcels)
+        outlines = geopandas.GeoSeries(polygons).affine_transform(transform.to_shapely())
+        table = geopandas.GeoDataFrame({"parcel_id": ids}, geometry=outlines.to_numpy(), crs=self.crs)
+        with replacing(reference) as temporary:
+            table.to_file(temporary, layer="reference", driver="GPKG", engine="pyogrio")
+        return open_scene(path, "auto", self.stretch), str(reference)
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """``scene=synthetic``: farmland drawn from one or several seeds; attributes as ``SyntheticScene``.
+
+    Attributes:
+        seeds: one scene each.
+        width: px.
+        height: px.
+        style: what farmland looks like.
+        crs: of the GeoTIFF.
+        origin_xy: map coordinates of its upper left corner.
+        stretch: see ``open_scene``.
+    """
+
+    seeds: Sequence[int]
+    width: int
+    height: int
+    style: FarmlandStyle
+    crs: str
+    origin_xy: tuple[float, float]
+    stretch: StretchMeasure
+
+    def sources(self) -> list[SyntheticScene]:
+        """One scene per seed."""
+        if min(self.width, self.height) < 64:
+            raise InputError(f"scene.width={self.width}, scene.height={self.height}: farmland needs at least 64 x 64 px.")
+        x, y = self.origin_xy
+        return [
+            SyntheticScene(seed, self.width, self.height, self.style, self.crs, (x, y), self.stretch)
+            for seed in dict.fromkeys(self.seeds)
+        ]
+
+
+@dataclass(frozen=True)
+class Files:
+    """``scene.path=...``: rasters on disk.
+
+    Attributes:
+        path: a file, a folder, a glob, or a list of these; empty for ``otherwise``.
+        bands: see ``open_scene``.
+        stretch: see ``open_scene``.
+        otherwise: what is segmented where no path is given.
+    """
+
+    path: str | Sequence[str]
+    bands: Sequence[int] | str
+    stretch: StretchMeasure
+    otherwise: Sources
+
+    def sources(self) -> Sequence[Source]:
+        """The files, in the order given, each once."""
+        given = [self.path] if isinstance(self.path, str) else list(self.path)
+        if not given:
+            return self.otherwise.sources()
+        paths = list(dict.fromkeys(path for one in given for path in find_rasters(one)))
+        names = distinct_names(paths)
+        return [SceneFile(name, path, self.bands, self.stretch) for name, path in zip(names, paths, strict=True)]
+
+
+def find_rasters(given: str) -> list[Path]:
+    """Resolve one entry of ``scene.path``: a file as it is, the images of a folder, the matches of a glob, sorted.
+
+    Raises:
+        InputError: nothing is there.
+    """
+    path = Path(given).expanduser()
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+        if not found:
+            raise InputError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}); check scene.path.")
+        return found
+    if path.exists() or not glob.has_magic(given):
+        return [path]  # a missing file is reported when it is opened, and does not stop the others
+    matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns)
+    found = [match for match in matches if match.is_file() and match.suffix.lower() not in SIDECARS]
+    if not found:
+        raise InputError(f"{given} matches no file; check scene.path (quote the pattern, so that the shell leaves it alone).")
+    return found
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Name each file by its stem; where stems repeat, with the suffix, and a number if that repeats too."""
+    stems = [path.stem for path in paths]
+    names: list[str] = []
+    for path in paths:
+        name = path.stem if stems.count(path.stem) == 1 else f"{path.stem}_{path.suffix.lstrip('.')}"
+        number = 2
+        unique = name
+        while unique in names:
+            unique = f"{name}_{number}"
+            number += 1
+        names.append(unique)
+    return names

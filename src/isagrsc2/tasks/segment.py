@@ -1,0 +1,186 @@
+"""Segment scenes: sources, pipeline, classes, reference, exports, one result folder a scene."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from isagrsc2 import __version__
+from isagrsc2.classification.predictor import Classifier
+from isagrsc2.engines.local import Engine
+from isagrsc2.errors import InputError
+from isagrsc2.export.result import Exporter, SceneResult
+from isagrsc2.export.segments import write_segments
+from isagrsc2.metrics.scoring import count_rounds
+from isagrsc2.parcels.measures import min_area_px
+from isagrsc2.parcels.table import to_parcels
+from isagrsc2.parts import PartStore
+from isagrsc2.pipeline import Delineated, Method, classify, coverage_by_round, delineate
+from isagrsc2.reference.reading import read_reference
+from isagrsc2.scene.raster import Scene
+from isagrsc2.scene.sources import Source
+from isagrsc2.stopwatch import Stopwatch
+from isagrsc2.tasks.progress import TileProgress
+from isagrsc2.tasks.summary import print_summary
+from isagrsc2.tasks.tracking import Tracker
+
+logger = logging.getLogger(__name__)
+
+# Everything the parts of a scene depend on, besides its pixels.
+_PART_OPTIONS = ("tiling", "segmenter", "prompting", "refinement", "merging", "parcels")
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all scenes of a run share."""
+
+    cfg: DictConfig
+    method: Method
+    classifier: Classifier
+    engine: Engine
+    exporters: Mapping[str, Exporter]
+    tracker: Tracker
+
+
+def segment(cfg: DictConfig) -> float:
+    """Segment every scene; one bad scene does not stop the others.
+
+    Args:
+        cfg: composed from ``conf/segment.yaml``.
+
+    Returns:
+        Share of the valid pixels that is covered after the last round, mean over scenes.
+
+    Raises:
+        InputError: the only scene cannot be used, or an option does not fit.
+        SystemExit: with 1, when some of several scenes failed; they are listed.
+    """
+    sources = instantiate(cfg.scene, _convert_="all").sources()
+    run = _prepare(cfg)
+    output = Path(cfg.output_dir)
+    failed: dict[str, str] = {}
+    coverage: list[float] = []
+    try:
+        for source in sources:
+            try:
+                metrics = _segment_scene(source, run, output / source.name)
+            except InputError as error:
+                if len(sources) == 1:
+                    raise
+                failed[source.origin] = str(error)
+                logger.error("%s", error)
+                continue
+            coverage.append(metrics["coverage"][-1])
+    finally:
+        run.tracker.finish(failed=len(failed))
+    if failed:
+        logger.error("%d of %d scenes could not be segmented:", len(failed), len(sources))
+        for origin, message in failed.items():
+            logger.error("  %s: %s", origin, message)
+        sys.exit(1)
+    return float(np.mean(coverage))
+
+
+def _prepare(cfg: DictConfig) -> _Run:
+    """Instantiate everything that serves all scenes, before the first is touched."""
+    made = {name: instantiate(cfg[name], _convert_="all") for name in ("tiling", "segmenter", "prompting")}
+    made |= {name: instantiate(cfg[name], _convert_="all") for name in ("refinement", "merging", "stitching")}
+    classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine)
+    exporters = {name: instantiate(option, _convert_="all") for name, option in cfg.export.items()}
+    tracker = instantiate(cfg.logger, _convert_="all")
+    tracker.start(OmegaConf.to_container(cfg, resolve=True))
+    return _Run(cfg, Method(**made), classifier, engine, exporters, tracker)
+
+
+def _segment_scene(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
+    """One scene from source to files; returns its metrics."""
+    cfg, watch = run.cfg, Stopwatch()
+    folder_was_there = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with watch.stage("open"):
+            scene, own_reference = source.open(folder)
+    except InputError:
+        if not folder_was_there:
+            folder.rmdir()  # nothing half-written
+        raise
+    with scene:
+        reference = str(cfg.reference) if cfg.reference != "none" else own_reference
+        # Read before the long work, so that a mistake shows at once.
+        parcels_of_reference = read_reference(Path(reference), scene) if reference != "none" else None
+        min_area = _min_area(cfg, scene)
+        store = PartStore.open(folder / "parts", _fingerprint(cfg, source, min_area))
+        with TileProgress(source.name) as progress:
+            delineated = delineate(scene, run.method, min_area, store, run.engine, progress.begin)
+        watch.add(delineated.seconds)
+        with watch.stage("classify"):
+            segments = classify(scene, delineated.segments, run.classifier, cfg.parcels.chips_in_memory)
+        with watch.stage("parcels"):
+            parcels = to_parcels(segments, scene.transform, scene.crs, cfg.parcels.simplify_px)
+        metrics = _metrics(source, scene, delineated, len(run.method.prompting.rounds))
+        metrics |= _areas(parcels)
+        if parcels_of_reference is not None:
+            with watch.stage("reference"):
+                shape, rounds = (scene.height, scene.width), len(metrics["coverage"])
+                counts = count_rounds(segments, parcels_of_reference, shape, lambda w: scene.read(w)[1], rounds)
+            metrics["reference"] = {"path": reference, **parcels_of_reference.counts(), **counts.scores()}
+        if delineated.valid_pixels == 0:
+            logger.warning("%s holds no valid pixel (all nodata): its parcels file is empty.", source.origin)
+        metrics["seconds"] = watch.seconds
+        with watch.stage("export"):
+            written = _export(run.exporters, SceneResult(scene, segments, parcels, metrics), folder)
+    run.tracker.scene(source.name, metrics, written)
+    print_summary(source, metrics, written)
+    return metrics
+
+
+def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path) -> dict[str, Path]:
+    """Write every format, the figures last, so that they hold the seconds of the others."""
+    last_metrics = sorted(exporters, key=lambda name: name == "metrics")
+    written = {"segments": write_segments(result.segments, folder)}
+    written |= {name: exporters[name].write(result, folder) for name in last_metrics}
+    return written
+
+
+def _min_area(cfg: DictConfig, scene: Scene) -> float:
+    """Minimum mapping unit, px."""
+    if scene.crs is None:
+        return float(cfg.parcels.min_area_px)
+    centre = scene.width / 2, scene.height / 2
+    return max(1.0, min_area_px(cfg.parcels.min_area_m2, scene.transform, scene.crs, centre))
+
+
+def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:
+    options = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in _PART_OPTIONS}
+    return {"version": __version__, "scene": source.identity(), "min_area": min_area, "options": options}
+
+
+def _metrics(source: Source, scene: Scene, delineated: Delineated, rounds: int) -> dict[str, Any]:
+    return {
+        "scene": {
+            "name": source.name,
+            "path": str(scene.path.resolve()),
+            "width": scene.width,
+            "height": scene.height,
+            "crs": scene.crs.to_string() if scene.crs else None,
+            "bands": list(scene.bands),
+            "valid_pixels": delineated.valid_pixels,
+        },
+        "parcels": len(delineated.segments),
+        "coverage": coverage_by_round(delineated.segments, delineated.valid_pixels, rounds),
+        "tiles": {"computed": delineated.computed, "reused": delineated.reused},
+    }
+
+
+def _areas(parcels: Any) -> dict[str, Any]:
+    """Parcels and area of each class that occurs, m² with a CRS, else px."""
+    unit = "area_m2" if "area_m2" in parcels else "area_px"
+    sums = parcels.groupby("class_name")[unit].agg(["size", "sum"])
+    classes = {str(name): {"parcels": int(row["size"]), unit: float(row["sum"])} for name, row in sums.iterrows()}
+    return {"classes": classes}

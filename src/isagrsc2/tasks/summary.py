@@ -1,0 +1,54 @@
+"""The table at the end of a scene."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from isagrsc2.scene.sources import Source
+
+HECTARE = 10_000.0  # m²
+
+
+def print_summary(source: Source, metrics: Mapping[str, Any], written: Mapping[str, Path]) -> None:
+    """Print what a person wants to know of a finished scene."""
+    table = Table(title=f"{source.name} ({source.origin})", show_header=False, title_justify="left")
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("parcels", f"{metrics['parcels']}")
+    for name, figures in metrics["classes"].items():
+        table.add_row(name.replace("_", " "), f"{figures['parcels']} parcels, {_area(figures)}")
+    table.add_row("coverage by round", "  ".join(f"{share:.3f}" for share in metrics["coverage"]) + "  of the valid area")
+    if "reference" in metrics:
+        _add_reference(table, metrics["reference"])
+    tiles = metrics["tiles"]
+    table.add_row("tiles", f"{tiles['computed']} computed, {tiles['reused']} taken from before")
+    seconds = metrics["seconds"]
+    table.add_row("seconds", "  ".join(f"{stage} {value:.1f}" for stage, value in seconds.items()))
+    folder = next(iter(written.values())).parent
+    table.add_row("files", f"{folder}/\n" + "  ".join(path.name for path in written.values()))
+    Console().print(table)
+
+
+def _area(figures: Mapping[str, Any]) -> str:
+    return f"{figures['area_m2'] / HECTARE:.2f} ha" if "area_m2" in figures else f"{figures['area_px']:.0f} px"
+
+
+def _add_reference(table: Table, reference: Mapping[str, Any]) -> None:
+    """Figures against the reference after every round."""
+    table.add_row("reference", f"{reference['parcels']} parcels, {reference['path']}")
+    for title, rounds in (
+        (reference["predictions"], reference["rounds"]),
+        ("segments a perfect classifier would keep", reference["oracle_class"]["rounds"]),
+    ):
+        table.add_section()
+        table.add_row("compared", title)
+        for label, key in (("area IoU", "area_iou"), ("F1 at IoU 0.5", "object_f1"), ("mean best IoU", "mean_best_iou")):
+            table.add_row(f"  {label}", "  ".join(_figure(figures[key]) for figures in rounds))
+    table.add_section()
+
+
+def _figure(value: float | None) -> str:
+    return "  -  " if value is None else f"{value:.3f}"

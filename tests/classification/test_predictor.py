@@ -1,0 +1,47 @@
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from isagrsc2.classification.predictor import Unclassified, classifier_from_checkpoint
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def test_unclassified_knows_nothing():
+    classifier = Unclassified()
+    p = classifier.classify(np.zeros((3, 0, 0, 3), np.uint8))
+    assert p.dtype == np.float32
+    assert p.shape == (3,)
+    assert np.isnan(p).all()
+    assert classifier.names(p) == ["unclassified"] * 3
+    assert classifier.class_names == ("unclassified",)
+
+
+def test_no_checkpoint_is_unclassified_and_says_so_once(caplog):
+    with caplog.at_level(logging.WARNING):
+        classifier = classifier_from_checkpoint("none", "resnet50", "cbam", "as_trained", 0.5, device="cpu", batch=2)
+    assert isinstance(classifier, Unclassified)
+    assert len(caplog.records) == 1
+    assert "unclassified" in caplog.records[0].message
+
+
+def test_nothing_here_imports_torch():
+    code = (
+        "import sys, isagrsc2.classification.segments\n"
+        "from isagrsc2.classification.predictor import classifier_from_checkpoint\n"
+        "classifier_from_checkpoint('none', 'resnet50', 'cbam', 'as_trained', 0.5, device='cpu', batch=2)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("option", ["none", "cbam_resnet50"])
+def test_every_option_is_unclassified_until_there_is_a_checkpoint(option):
+    cfg = OmegaConf.load(CONF / "classifier" / f"{option}.yaml")
+    assert isinstance(instantiate(OmegaConf.merge({"device": "cpu", "classifier": cfg}).classifier), Unclassified)

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from PIL import Image
+from rasterio.crs import CRS
+
+from isagrsc2.export.overlay import Overlay, _area_text, _legend
+from isagrsc2.export.palette import colour_neighbours
+from isagrsc2.export.sheet import LegendEntry, _round_length, compose_sheet
+
+OVERLAY = Overlay(max_size=400, max_enlargement=20.0, opacity=0.5, line_width=1.5)
+
+
+def test_parcels_are_coloured_and_the_rest_is_the_image(make_result, tmp_path):
+    # 60 x 80 px enlarged 5 times; the left half is one parcel.
+    labels = np.zeros((60, 80), np.int32)
+    labels[:, :40] = 1
+    result = make_result(labels=labels)
+    path = OVERLAY.write(result, tmp_path)
+    assert path == tmp_path / "overlay.png"
+    with_parcel = np.asarray(Image.open(path)).astype(int)
+    without = OVERLAY.draw(make_result(labels=np.zeros_like(labels))).astype(int)
+    top = 14 + 20 + 7  # somewhere inside the map, below the title
+    left = (with_parcel.shape[1] - 400) // 2
+    changed = (with_parcel != without).any(axis=2)[top + 20 : top + 280, left : left + 400]
+    assert changed[:, :195].mean() > 0.99
+    assert not changed[:, 206:].any()
+
+
+def test_size_follows_the_options(make_result):
+    # 10 x 7 px may be enlarged 20 times at most: 200 x 140; 300 x 30 px is enlarged to 400 x 40.
+    assert OVERLAY.draw(make_result()).shape[1] >= 200
+    assert OVERLAY.draw(make_result(labels=np.ones((30, 300), np.int32))).shape[1] == 400 + 2 * 14
+    large = Overlay(max_size=100, max_enlargement=4.0, opacity=0.5, line_width=1.0)
+    assert large.draw(make_result(labels=np.ones((30, 300), np.int32))).shape[1] == 260 + 2 * 14
+
+
+@pytest.mark.parametrize("crs", [None, CRS.from_epsg(32632)])
+@pytest.mark.parametrize("shape", [(4, 5), (300, 3), (3, 300)])
+def test_any_shape_and_no_parcel(make_result, shape, crs):
+    for labels in (np.zeros(shape, np.int32), np.ones(shape, np.int32)):
+        picture = OVERLAY.draw(make_result(labels=labels, crs=crs))
+        assert picture.dtype == np.uint8
+        assert picture.ndim == 3
+
+
+def test_equal_results_give_equal_files(make_result, tmp_path):
+    result = make_result()
+    assert OVERLAY.write(result, tmp_path).read_bytes() == OVERLAY.write(result, tmp_path).read_bytes()
+
+
+def test_legend_counts_and_adds(make_result):
+    # 10 m pixels near the central meridian. Cultivated are 1 (12 px) and 4 (15 px): 27 px, 0.27 ha. 2 is not cultivated,
+    # 18 px, 0.18 ha. 3 is unclassified, 9 px, 900 m².
+    entries = _legend(make_result().parcels)
+    assert [(entry.label, entry.detail) for entry in entries] == [
+        ("Cultivated", "2 parcels, 0.3 ha"),
+        ("Not cultivated", "1 parcel, 0.2 ha"),
+        ("Unclassified", "1 parcel, 901 sq m"),  # the scale at the central meridian is 0.9996: 900 / 0.9996²
+    ]
+    assert _legend(make_result(crs=None).parcels)[0].detail == "2 parcels, 27 px"
+
+
+def test_areas_are_readable():
+    assert _area_text(123_456_789.0, "area_m2") == "12,346 ha"
+    assert _area_text(123_456.0, "area_m2") == "12.3 ha"
+    assert _area_text(1234.5, "area_px") == "1,234 px"
+
+
+def test_scale_bar_is_a_round_length():
+    assert [_round_length(length) for length in (1.0, 4.9, 5.0, 99.0, 2500.0)] == [1.0, 2.0, 5.0, 50.0, 2000.0]
+
+
+def test_neighbours_differ():
+    # A chessboard of 8 x 8 fields: every field has 8 neighbours, 4 colours are enough.
+    from shapely import box
+
+    fields = np.array([box(x, y, x + 1, y + 1) for x in range(8) for y in range(8)], dtype=object)
+    colours = colour_neighbours(fields, 0.1, 6).reshape(8, 8)
+    for dx, dy in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        shifted = np.roll(colours, (-dx, -dy), (0, 1))
+        inside = np.ones((8, 8), bool)
+        inside[8 - dx :] = False
+        inside[:, 7 if dy == 1 else 8 :] = False
+        inside[:, : 1 if dy == -1 else 0] = False
+        assert (colours != shifted)[inside].all()
+    assert set(colours.ravel()) <= set(range(6))
+    assert colour_neighbours(fields[:0], 0.1, 6).shape == (0,)
+
+
+def test_sheet_takes_any_name_and_a_long_legend():
+    picture = np.zeros((50, 60, 3), np.uint8)
+    entries = [LegendEntry("Not cultivated", "12,345 parcels, 123,456 ha", ((1, 2, 3),), True)] * 3
+    sheet = compose_sheet(picture, "Ågård 田 " * 30, "x" * 300, entries, 3.0)
+    assert sheet.shape[1] == 260 + 2 * 14
+    left = (sheet.shape[1] - 60) // 2
+    assert (sheet == 0).all(axis=2)[:, left : left + 60].sum() >= 50 * 60  # the map is there, whole

@@ -1,0 +1,38 @@
+from isagrsc2.metrics.coverage import CoverageCounts
+from isagrsc2.metrics.objects import BestIoUCounts, MatchCounts
+from isagrsc2.metrics.pixels import AreaCounts
+from isagrsc2.metrics.pooling import mean_scores, pooled_scores
+from isagrsc2.metrics.rounds import RoundCounts
+
+LARGE = RoundCounts(
+    CoverageCounts(90, 100), AreaCounts(60, 20, 20, 0), MatchCounts(8, 8, 6, 4.8), BestIoUCounts(8, 80, 6.0, 64.0)
+)
+# Nothing predicted and no reference: only the coverage is defined.
+BARE = RoundCounts(CoverageCounts(5, 10), AreaCounts(0, 0, 0, 10), MatchCounts(0, 0, 0, 0.0), BestIoUCounts(0, 0, 0.0, 0.0))
+# One parcel, missed.
+MISSED = RoundCounts(CoverageCounts(0, 10), AreaCounts(0, 0, 10, 0), MatchCounts(0, 1, 0, 0.0), BestIoUCounts(1, 10, 0.0, 0.0))
+
+
+def test_pooled_every_parcel_counts_the_same():
+    scores = pooled_scores([LARGE, BARE, MISSED])
+    assert scores["coverage"] == 95 / 120
+    assert scores["area_iou"] == 60 / 110
+    assert scores["object_f1"] == 12 / 17
+    assert scores["panoptic_quality"] == 9.6 / 17
+    assert scores["mean_best_iou"] == 6 / 9
+    assert scores["reference_parcels"] == 9
+
+
+def test_in_the_mean_every_scene_counts_the_same_where_it_is_defined():
+    scores = mean_scores([LARGE, BARE, MISSED])
+    assert scores["coverage"] == (0.9 + 0.5 + 0) / 3
+    assert scores["area_iou"] == (0.6 + 0) / 2
+    assert scores["object_precision"] == 6 / 8  # undefined in two scenes
+    assert scores["object_f1"] == (0.75 + 0) / 2
+    assert scores["segmentation_quality"] == 4.8 / 6
+    assert scores["reference_parcels"] == 3
+
+
+def test_what_is_defined_nowhere_stays_undefined():
+    assert mean_scores([BARE, BARE])["object_f1"] is None
+    assert pooled_scores([BARE, BARE])["object_f1"] is None

@@ -1,0 +1,124 @@
+import itertools
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.windows import Window
+
+from isagrsc2.metrics.coverage import CoverageCounts
+from isagrsc2.metrics.objects import MatchCounts
+from isagrsc2.metrics.pixels import AreaCounts
+from isagrsc2.metrics.scoring import count_coverage_rounds, count_rounds
+from isagrsc2.reference.parcels import reference_from_polygons
+
+SHAPE = (10, 12)
+# Two reference parcels of 4 x 10 px; 4 columns between and beside them are no parcel.
+REFERENCE = reference_from_polygons([shapely.box(0, 0, 4, 10), shapely.box(6, 0, 10, 10)], [1, 2], SHAPE, "test")
+
+
+def everywhere(window: Window) -> np.ndarray:
+    return np.ones((window.height, window.width), bool)
+
+
+def table(*rows: tuple[shapely.Geometry, str, int]) -> gpd.GeoDataFrame:
+    geometries, names, rounds = zip(*rows, strict=True) if rows else ((), (), ())
+    columns = {"parcel_id": range(1, len(rows) + 1), "class_name": list(names), "round": np.array(rounds, int)}
+    return gpd.GeoDataFrame(columns, geometry=list(geometries))
+
+
+def test_every_round_is_scored_with_what_was_found_until_then():
+    segments = table(
+        (shapely.box(0, 0, 4, 10), "cultivated", 1),  # reference parcel 1 exactly
+        (shapely.box(6, 0, 10, 5), "cultivated", 2),  # half of parcel 2: IoU 0.5, no match
+        (shapely.box(4, 0, 6, 10), "not_cultivated", 2),  # covers, predicts nothing
+    )
+    counts = count_rounds(segments, REFERENCE, SHAPE, everywhere, 3)
+    assert counts.predictions == "cultivated segments"
+    first, second, third = counts.rounds
+    assert first.coverage == CoverageCounts(40, 120)
+    assert first.area == AreaCounts(40, 0, 40, 40)
+    assert first.matches == MatchCounts(1, 2, 1, 1.0)
+    assert second.coverage == CoverageCounts(40 + 20 + 20, 120)
+    assert second.area == AreaCounts(60, 0, 20, 40)
+    assert second.matches == MatchCounts(2, 2, 1, 1.0)
+    assert (second.best_ious.mean, second.best_ious.mean_by_area) == (0.75, 0.75)
+    assert third == second  # nothing was found in round 3
+
+
+def test_all_segments_count_when_nothing_was_classified():
+    segments = table((shapely.box(0, 0, 5, 10), "unclassified", 1), (shapely.box(10, 0, 12, 10), "unclassified", 1))
+    counts = count_rounds(segments, REFERENCE, SHAPE, everywhere, 1)
+    assert counts.predictions == "all segments (unclassified)"
+    assert counts.rounds[0].area == AreaCounts(40, 10 + 20, 40, 10)
+    assert counts.rounds[0].matches == MatchCounts(2, 2, 1, 0.8)  # 40 / 50
+    # A perfect classifier would drop the second segment, which lies in no parcel.
+    assert counts.oracle_class[0].area == AreaCounts(40, 10, 40, 30)
+    assert counts.oracle_class[0].matches == MatchCounts(1, 2, 1, 0.8)
+    assert counts.oracle_class[0].coverage == counts.rounds[0].coverage
+
+
+def test_the_oracle_looks_at_the_whole_segment_and_not_at_its_class():
+    segments = table((shapely.box(3, 0, 5, 10), "cultivated", 1), (shapely.box(6, 0, 9, 10), "not_cultivated", 1))
+    counts = count_rounds(segments, REFERENCE, SHAPE, everywhere, 1)
+    # The first lies half in a parcel, which is not more than half; the second entirely.
+    assert counts.rounds[0].matches.predicted == 1
+    assert counts.oracle_class[0].matches == MatchCounts(1, 2, 1, 0.75)  # 30 / 40
+
+
+def test_what_is_not_valid_counts_nowhere():
+    def left_half(window: Window) -> np.ndarray:
+        columns = np.arange(window.col_off, window.col_off + window.width)
+        return np.broadcast_to(columns < 6, (window.height, window.width))
+
+    segments = table((shapely.box(0, 0, 12, 10), "cultivated", 1))
+    counts = count_rounds(segments, REFERENCE, SHAPE, left_half, 1).rounds[0]
+    assert counts.coverage == CoverageCounts(60, 60)
+    assert counts.area == AreaCounts(40, 20, 0, 0)
+    assert counts.matches == MatchCounts(1, 1, 1, 40 / 60)  # parcel 2 has no valid pixel
+
+
+def test_no_segments_and_no_reference_are_undefined_and_not_zero_or_one():
+    nothing = reference_from_polygons([], [], SHAPE, "test")
+    scores = count_rounds(table(), nothing, SHAPE, everywhere, 1).rounds[0].scores()
+    numbers = {"coverage": 0, "predicted_parcels": 0, "reference_parcels": 0, "matched_parcels": 0}
+    assert scores == dict.fromkeys(scores) | numbers
+
+
+def test_scores_are_plain_numbers():
+    segments = table((shapely.box(0, 0, 4, 10), "cultivated", 1))
+    report = count_rounds(segments, REFERENCE, SHAPE, everywhere, 2).scores()
+    assert [entry["round"] for entry in report["rounds"]] == [1, 2]
+    assert {type(value) for entry in report["rounds"] for value in entry.values()} <= {int, float, type(None)}
+    assert report["rounds"][1]["area_iou"] == 0.5
+    assert report["oracle_class"]["rounds"][1]["object_f1"] == pytest.approx(2 / 3)
+
+
+def test_coverage_needs_no_reference():
+    segments = table((shapely.box(0, 0, 6, 10), "unclassified", 1), (shapely.box(6, 0, 12, 5), "unclassified", 2))
+    assert count_coverage_rounds(segments, SHAPE, everywhere, 2) == (CoverageCounts(60, 120), CoverageCounts(90, 120))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 15))
+def test_blocks_make_no_difference(seed, block):
+    rng = np.random.default_rng(seed)
+    cuts = [0, *np.sort(rng.choice(np.arange(1, 12), 3, replace=False)).tolist(), 12]
+    rows = [
+        (shapely.box(left, 0, right, 10), rng.choice(["cultivated", "not_cultivated"]), int(rng.integers(1, 3)))
+        for left, right in itertools.pairwise(cuts)
+    ]
+    whole = count_rounds(table(*rows), REFERENCE, SHAPE, everywhere, 2)
+    assert count_rounds(table(*rows), REFERENCE, SHAPE, everywhere, 2, block=block) == whole
+
+
+def test_counts_of_scenes_add():
+    segments = table((shapely.box(0, 0, 4, 10), "cultivated", 1))
+    one = count_rounds(segments, REFERENCE, SHAPE, everywhere, 1).rounds[0]
+    both = one + one
+    assert both.matches == MatchCounts(2, 4, 2, 2.0)
+    assert both.area == AreaCounts(80, 0, 80, 80)
+    assert both.coverage == CoverageCounts(80, 240)
+    assert both.best_ious.mean == one.best_ious.mean == 0.5

@@ -1,0 +1,96 @@
+"""What every segmenter must do, whatever it finds: `check_segmenter_contract` is called on each implementation."""
+
+from typing import Any
+
+import numpy as np
+
+from isagrsc2.segmenters.protocol import Candidates, Segmenter
+
+
+def check_segmenter_contract(segmenter: Segmenter, image: np.ndarray) -> None:
+    """Assert the protocol on an image, (H, W, 3) uint8, of at least 4 x 4 px."""
+    untouched = image.copy()
+    embedding = segmenter.embed(image)
+    assert np.array_equal(image, untouched), "embed must not write into the image"
+    _check_embedding(embedding, image)
+
+    points = _points(*image.shape[:2])
+    candidates = segmenter.segment(embedding, points)
+    assert isinstance(candidates, Candidates)
+    count = candidates.scores.shape[1]
+    assert count >= 1
+    _check_candidates(candidates, (len(points), count), embedding.mask_shape)
+    assert candidates.masks.any(), "no mask at all: the checks that follow would be empty"
+    _check_same(candidates, segmenter.segment(embedding, points), "the same question twice")
+
+    _check_each_point_on_its_own(segmenter, embedding, points, candidates)
+    _check_candidates(segmenter.segment(embedding, np.zeros((0, 2))), (0, count), embedding.mask_shape)
+    _check_no_memory(segmenter, image, embedding, points, candidates)
+    _check_enlarge(segmenter, embedding, candidates)
+
+
+def _points(height: int, width: int) -> np.ndarray:
+    """(N, 2) xy: the corners, the centre, points between pixels; two of them twice."""
+    right, bottom = width - 1, height - 1
+    places = [(0, 0), (right, 0), (0, bottom), (right, bottom), (right / 2, bottom / 2), (right / 3, bottom * 0.7)]
+    return np.array([*places, *places[3:5]], np.float64)
+
+
+def _check_embedding(embedding: Any, image: np.ndarray) -> None:
+    height, width = image.shape[:2]
+    h, w = embedding.mask_shape
+    assert embedding.tile_shape == (height, width)
+    assert min(h, w) >= 1
+    assert embedding.scale > 0
+    # The decoder frame holds the whole tile, up to the rounding of one decoder px.
+    assert height * embedding.scale <= h + 1
+    assert width * embedding.scale <= w + 1
+
+
+def _check_candidates(candidates: Candidates, pairs: tuple[int, int], mask_shape: tuple[int, int]) -> None:
+    assert candidates.logits.shape == (*pairs, *mask_shape)
+    assert candidates.logits.dtype.kind in "fiu"
+    assert np.isfinite(candidates.logits).all()
+    assert candidates.masks.shape == candidates.logits.shape
+    assert candidates.masks.dtype == np.bool_
+    assert candidates.scores.shape == candidates.stability.shape == pairs
+    assert candidates.scores.dtype == candidates.stability.dtype == np.float32
+    # A score may come from a regression, which overshoots a little; stability is a ratio.
+    assert ((candidates.scores > -0.2) & (candidates.scores < 1.2)).all()
+    assert ((candidates.stability >= 0) & (candidates.stability <= 1)).all()
+
+
+def _check_same(one: Candidates, other: Candidates, what: str) -> None:
+    assert np.array_equal(one.logits, other.logits), what
+    assert np.array_equal(one.scores, other.scores), what
+    assert np.array_equal(one.stability, other.stability), what
+
+
+def _check_each_point_on_its_own(segmenter: Segmenter, embedding: Any, points: np.ndarray, candidates: Candidates) -> None:
+    """A point's answer does not depend on its neighbours in the batch, up to the rounding of batched arithmetic."""
+    alone = segmenter.segment(embedding, points[4:5])
+    assert np.abs(alone.scores - candidates.scores[4:5]).max() < 1e-4
+    assert (alone.masks != candidates.masks[4:5]).mean() < 1e-3
+
+
+def _check_no_memory(
+    segmenter: Segmenter, image: np.ndarray, embedding: Any, points: np.ndarray, candidates: Candidates
+) -> None:
+    """Another image in between changes nothing; the same image embedded again gives the same."""
+    segmenter.embed(np.ascontiguousarray(255 - image[::-1, ::-1]))
+    _check_same(candidates, segmenter.segment(embedding, points), "another image was embedded in between")
+    _check_same(candidates, segmenter.segment(segmenter.embed(image), points), "the same image was embedded again")
+
+
+def _check_enlarge(segmenter: Segmenter, embedding: Any, candidates: Candidates) -> None:
+    height, width = embedding.tile_shape
+    flat = candidates.logits.reshape(-1, *embedding.mask_shape)
+    masks = segmenter.enlarge(embedding, flat)
+    assert masks.shape == (len(flat), height, width)
+    assert masks.dtype == np.bool_
+    assert np.array_equal(masks, segmenter.enlarge(embedding, flat))
+    assert segmenter.enlarge(embedding, flat[:0]).shape == (0, height, width)
+    # Both frames show the same thing: the decoder's mask under the centre of each tile pixel.
+    rows = np.minimum((np.arange(height) + 0.5) * embedding.scale, embedding.mask_shape[0] - 1).astype(int)
+    columns = np.minimum((np.arange(width) + 0.5) * embedding.scale, embedding.mask_shape[1] - 1).astype(int)
+    assert (masks == (flat > 0)[:, rows[:, None], columns[None]]).mean() > 0.9

@@ -1,0 +1,146 @@
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hydra import compose, initialize_config_dir
+from rasterio.errors import NotGeoreferencedWarning
+
+from isagrsc2.errors import InputError
+from isagrsc2.tasks.evaluate import evaluate
+
+ROOT = Path(__file__).resolve().parents[2]
+# scene.tif is opened as any image without a georeference.
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+PARCELS = [shapely.box(0, 0, 4, 10), shapely.box(6, 0, 10, 10)]
+
+
+def write_result(folder: Path, image: Path, rows: list[tuple[shapely.Geometry, str, int]]) -> None:
+    """What `segment.py` leaves of one image, as far as it is read here."""
+    folder.mkdir(parents=True)
+    image.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(image, "w", width=12, height=10, count=3, dtype="uint8") as out:
+            out.write(np.zeros((3, 10, 12), np.uint8))
+    geometries, names, rounds = zip(*rows, strict=True)
+    frame = gpd.GeoDataFrame(
+        {"parcel_id": range(1, len(rows) + 1), "class_name": names, "round": rounds}, geometry=list(geometries)
+    )
+    frame.to_parquet(folder / "segments.parquet")
+    figures = {"scene": {"name": image.stem, "path": str(image), "bands": [1, 2, 3]}}
+    (folder / "metrics.json").write_text(json.dumps(figures))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Results of two scenes, the first in two rounds; references of both in one folder."""
+    exact = [(PARCELS[0], "cultivated", 1), (PARCELS[1], "cultivated", 2)]
+    write_result(tmp_path / "runs" / "a", tmp_path / "images" / "a.tif", exact)
+    write_result(tmp_path / "runs" / "b", tmp_path / "images" / "b.tif", [(PARCELS[0], "cultivated", 1)])
+    (tmp_path / "references").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "references" / f"{name}.geojson").write_text(gpd.GeoSeries(PARCELS).to_json())
+    return tmp_path
+
+
+def run(folder: Path, *overrides: str) -> float | None:
+    output = folder / "output"
+    output.mkdir(exist_ok=True)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return evaluate(compose("evaluate", [f"output_dir={output}", *overrides]))
+
+
+def report(folder: Path) -> dict:
+    return json.loads((folder / "output" / "metrics.json").read_text())
+
+
+def test_scenes_mean_and_pool(runs, capsys):
+    score = run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}")
+    assert score == (1 + 2 / 3) / 2
+    found = report(runs)
+    assert [scene["scene"] for scene in found["scenes"]] == ["a", "b"]
+    assert [entry["object_f1"] for entry in found["scenes"][0]["rounds"]] == [2 / 3, 1.0]
+    assert [entry["object_f1"] for entry in found["scenes"][1]["rounds"]] == [2 / 3, 2 / 3]  # as many rounds as a
+    assert found["mean"]["rounds"][1]["object_f1"] == score
+    assert found["pooled"]["rounds"][1]["object_recall"] == 3 / 4
+    assert found["pooled"]["oracle_class"]["rounds"][0]["matched_parcels"] == 2
+    assert found["scenes"][0]["reference"]["parcels"] == 2
+    assert found["refused"] == {}
+    printed = capsys.readouterr().out
+    assert "mean over scenes" in printed
+    assert "0.833" in printed
+
+
+def test_one_file_may_be_the_reference_of_all_scenes(runs):
+    regions = [
+        {"shape_attributes": {"name": "rect", "x": x, "y": y, "width": right - x, "height": bottom - y}}
+        for x, y, right, bottom in (parcel.bounds for parcel in PARCELS)
+    ]
+    via = {name: {"filename": name, "regions": regions} for name in ("a.tif", "b.tif")}
+    (runs / "via.json").write_text(json.dumps(via))
+    run(runs, f"subject.predictions='{runs}/runs/*'", f"subject.reference={runs / 'via.json'}")
+    assert [scene["rounds"][-1]["object_f1"] for scene in report(runs)["scenes"]] == [1.0, 2 / 3]
+
+
+def test_scenes_that_cannot_be_compared_are_listed_and_the_others_done(runs):
+    (runs / "references" / "b.geojson").unlink()
+    with pytest.raises(SystemExit) as caught:
+        run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}")
+    assert caught.value.code == 1
+    assert [scene["scene"] for scene in report(runs)["scenes"]] == ["a"]
+    assert "holds no reference for b" in report(runs)["refused"][str(runs / "runs" / "b")]
+
+
+def refused(folder: Path, predictions: Path | str, reference: Path | str) -> str:
+    with pytest.raises(InputError) as caught:
+        run(folder, f"subject.predictions={predictions}", f"subject.reference={reference}")
+    assert not (folder / "output" / "metrics.json").exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_to_compare(runs):
+    reference = runs / "references"
+    assert "subject.predictions is missing" in refused(runs, "none", reference)
+    assert "subject.reference is missing" in refused(runs, runs / "runs", "none")
+    assert "nowhere does not exist" in refused(runs, runs / "nowhere", reference)
+    assert "holds no result" in refused(runs, reference, reference)
+    assert "missing.gpkg does not exist" in refused(runs, runs / "runs", runs / "missing.gpkg")
+
+
+def test_results_that_cannot_be_read(runs):
+    one = runs / "runs" / "a"
+    reference = runs / "references"
+    whole = (one / "segments.parquet").read_bytes()
+    (one / "segments.parquet").write_bytes(whole[:100])
+    assert "segments.parquet cannot be read" in refused(runs, one, reference)
+    gpd.GeoDataFrame(geometry=PARCELS).to_parquet(one / "segments.parquet")
+    assert "has no column class_name" in refused(runs, one, reference)
+    (one / "segments.parquet").write_bytes(whole)
+    (one / "metrics.json").unlink()
+    assert "does not say which image" in refused(runs, one, reference)
+
+
+def test_results_of_another_image(runs):
+    far = [(shapely.box(0, 0, 99, 10), "cultivated", 1)]
+    write_result(runs / "other", runs / "images" / "a.tif", far)
+    assert "belongs to another image" in refused(runs, runs / "other", runs / "references")
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "evaluate.py"), "subject.predictions=nowhere", "subject.reference=nowhere"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "nowhere does not exist; check subject.predictions.\n"
