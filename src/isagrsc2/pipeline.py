@@ -13,13 +13,13 @@ import shapely
 from isagrsc2.classification.predictor import Classifier
 from isagrsc2.classification.segments import classify_segments
 from isagrsc2.delineation.merging import Merging
-from isagrsc2.delineation.polygons import polygonise
 from isagrsc2.delineation.rounds import Prompting, find_segments
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.delineation.stitching import Part, Stitching, stitch
 from isagrsc2.engines.local import Engine
 from isagrsc2.parcels.table import SEGMENT_COLUMNS, empty_segments
 from isagrsc2.parts import PartStore
+from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.tiling import Tile, Tiling
 from isagrsc2.segmenters.protocol import Segmenter

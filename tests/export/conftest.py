@@ -8,9 +8,9 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
-from isagrsc2.delineation.polygons import polygonise
 from isagrsc2.export.result import SceneResult
 from isagrsc2.parcels import empty_segments, to_parcels
+from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.raster import open_scene
 from isagrsc2.scene.stretch import NoStretch
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from shapely import MultiPolygon, Polygon, box
 
-from isagrsc2.delineation.polygons import polygonise
 from isagrsc2.parcels import simplify_together
+from isagrsc2.scene.polygons import polygonise
 
 
 def outline(labels):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from rasterio.crs import CRS
 
-from isagrsc2.delineation.polygons import polygonise
 from isagrsc2.parcels import empty_segments, parcel_columns, to_parcels
+from isagrsc2.scene.polygons import polygonise
 
 UTM = CRS.from_epsg(32632)
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 6_200_000)

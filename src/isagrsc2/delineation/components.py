@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from skimage import measure
 
 from isagrsc2.delineation.segments import Segments
@@ -47,12 +48,12 @@ def split_components(segments: Segments, min_area: float) -> Segments:
     boxes, crops, source = [], [], []
     for row, ((y, x), crop) in enumerate(segments):
         labels, areas = components(crop)
-        for label in (np.flatnonzero(areas[1:] >= min_area) + 1).tolist():
-            piece = labels == label
-            rows, columns = np.flatnonzero(piece.any(axis=1)), np.flatnonzero(piece.any(axis=0))
-            y0, y1, x0, x1 = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-            boxes.append((x.start + x0, y.start + y0, x.start + x1, y.start + y1))
-            crops.append(piece[y0:y1, x0:x1].copy())
+        for label, place in enumerate(ndimage.find_objects(labels), start=1):
+            if areas[label] < min_area:
+                continue
+            rows, columns = place
+            boxes.append((x.start + columns.start, y.start + rows.start, x.start + columns.stop, y.start + rows.stop))
+            crops.append(labels[place] == label)
             source.append(row)
     chosen = segments[np.array(source, np.int64)]
     return Segments(

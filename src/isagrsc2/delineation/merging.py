@@ -44,7 +44,8 @@ class Merging:
         overlap: who keeps shared pixels: the ``finer`` segment, the one with the better ``score``, or the ``coarser`` one.
         enclosed: a segment of which at least this share lies in one larger segment is a hole in it, and goes if it is
             smaller than the minimum mapping unit.
-        min_width: a region that nowhere is this wide is a sliver and is given to its neighbours, px.
+        min_width: a region that nowhere is this wide is a sliver and is given to its neighbours, px. Measured between pixel
+            centres: an even width counts as one less. The tile's frame is no outline: what it cuts may be wider beyond.
     """
 
     duplicate_iou: float
@@ -72,8 +73,10 @@ class Merging:
         for row in self._painting_order(segments).tolist():
             (box, crop) = segments.box(row), segments.crops[row]
             painted[box][crop] = row + 1
-        labels, owner = label_components(painted)
-        labels, owner = self._drop_slivers(labels, owner, min_area)
+        pieces, owner = label_components(np.where(valid, painted, 0))
+        labels, owner = self._drop_slivers(pieces, owner, min_area)
+        # Beyond its own width a sliver would only make a tail of its neighbour.
+        labels = give_to_nearest(labels, (labels == 0) & (pieces > 0), self.min_width)
         labels = fill_gaps(labels, valid, min_area)
         rows = owner[1:] - 1
         return Partition(labels, segments.scores[rows], segments.stability[rows], segments.rounds[rows])
@@ -99,8 +102,9 @@ class Merging:
         """Give up pieces that are too small or nowhere wide enough; renumbers what stays."""
         areas = np.bincount(pieces.ravel(), minlength=len(owner))
         # Half the width of a region is its largest distance from its own outline.
-        half = ndimage.maximum(_depth_in_label(pieces), pieces, np.arange(len(owner)))
-        stays = (areas >= min_area) & (np.asarray(half) * 2 >= self.min_width)
+        half = np.zeros(len(owner), np.float32)
+        np.maximum.at(half, pieces.ravel(), _depth_in_label(pieces).ravel())
+        stays = (areas >= min_area) & (half * 2 >= self.min_width)
         stays[0] = False
         number = np.where(stays, np.cumsum(stays), 0).astype(np.int32)
         return number[pieces], np.concatenate([owner[:1], owner[stays]])
@@ -115,18 +119,30 @@ def fill_gaps(labels: Labels, valid: BoolArray, max_area: float) -> Labels:
         max_area: px; larger regions stay unlabelled.
 
     Returns:
-        (H, W) int32. Labels may touch the gap only diagonally, so a label can end in several 4-connected pieces only where the
-        nearest pixel is reached across a corner; such pixels stay unlabelled.
+        (H, W) int32. A gap that shares an edge with no label stays unlabelled.
     """
-    if not labels.any():
+    while True:
+        gaps, areas = components((labels == 0) & valid)
+        small = areas < max_area
+        small[0] = False
+        filled = give_to_nearest(labels, small[gaps], np.inf)
+        if np.array_equal(filled, labels):
+            return labels
+        labels = filled  # again: a pixel whose nearest label lies across a corner is next to another one now
+
+
+def give_to_nearest(labels: Labels, wanted: BoolArray, reach: float) -> Labels:
+    """Give pixels to the nearest label, as far as they are then 4-connected to it.
+
+    Args:
+        labels: (H, W) int32, 0 = nothing.
+        wanted: (H, W) bool, pixels to give away; True only where ``labels`` is 0.
+        reach: no farther than this, px.
+    """
+    if not (wanted.any() and labels.any()):
         return labels
-    gaps, areas = components((labels == 0) & valid)
-    small = areas < max_area
-    small[0] = False
-    filled = small[gaps]
-    nearest = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
-    result = np.where(filled, labels[tuple(nearest)], labels)
-    return _keep_connected(result, labels)
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    return _keep_connected(np.where(wanted & (distance <= reach), labels[tuple(nearest)], labels), labels)
 
 
 def _keep_connected(filled: Labels, before: Labels) -> Labels:
@@ -139,7 +155,7 @@ def _keep_connected(filled: Labels, before: Labels) -> Labels:
 
 
 def _depth_in_label(labels: Labels) -> npt.NDArray[np.float32]:
-    """Distance (H, W) of every pixel to the outline of its own label, px; at least 0.5 inside, so width = 2 x depth."""
+    """Distance (H, W) of every pixel's centre to the outline of its own label, px; at least 0.5 inside."""
     inner = np.ones(labels.shape, bool)
     inner[:-1] &= labels[:-1] == labels[1:]
     inner[1:] &= labels[1:] == labels[:-1]

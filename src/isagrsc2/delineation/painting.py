@@ -40,18 +40,26 @@ class Unpainted:
 class Whitened:
     """The published picture of what is left (method, section 2), made on the image, never through a JPEG.
 
-    Lengths and areas are those of an image with a long side of ``frame`` px and are scaled to the tile. The published scripts
-    also whiten every pixel brighter than 200, because "done" was stored as white in a JPEG; that removes bright soil before
-    it is ever asked, is a fault of theirs, and is not done here: what is done is a mask.
+    Lengths and areas are those of an image with a long side of ``frame`` px and are scaled to the tile. In the published
+    order: masks are grown and whitened, then edges, then specks, told apart by Otsu's threshold of the picture with its white.
+
+    Deliberately otherwise than the published scripts:
+
+    - They whiten everything brighter than Otsu's threshold or than 200, because "done" was stored as white in a JPEG; that
+      removes bright soil before it is ever asked. Here what is done is a mask, and bright remnants go by their size.
+    - They paint on the picture of the round before; here the picture is made anew from all masks.
+    - They blur the grown edges and whiten only where nothing of them fades, which leaves single lines standing. Here every
+      grown edge is whitened, as the method says.
 
     Attributes:
         frame: long side of the published image, px.
-        grow: every mask is grown by this, px.
-        dark_speck: residual specks darker than Otsu's threshold and smaller than this are whitened, px of ``frame``.
+        grow: every mask is grown by this, px of ``frame``.
+        dark_speck: residual specks darker than Otsu's threshold whose outer contour holds less than this are whitened,
+            px of ``frame``.
         bright_remnant: brighter ones smaller than this are whitened, px of ``frame``.
-        edges: Canny edges are whitened too, so that thin borders do not come back.
+        edges: Canny edges of the painted picture are whitened too, so that thin borders do not come back.
         canny: the two thresholds of the edge detector.
-        edge_kernel: side of the square that grows the edges, px.
+        edge_kernel: side of the square that grows the edges, px of ``frame``.
         edge_growths: how many times the edges are grown.
     """
 
@@ -68,21 +76,41 @@ class Whitened:
         """Paint (H, W, 3) where ``covered`` (H, W), grown, and where only specks are left."""
         scale = max(image.shape[:2]) / self.frame
         settled = grow(covered, round(self.grow * scale))
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        if not settled.all():
-            threshold, _ = cv2.threshold(grey[~settled], 0, WHITE, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-            dark = ~settled & (grey <= threshold)
-            bright = ~settled & (grey > threshold)
-            settled |= dark & ~drop_small(dark, self.dark_speck * scale**2)
-            settled |= bright & ~drop_small(bright, self.bright_remnant * scale**2)
-        painted = image.copy()
-        painted[settled] = WHITE
         if self.edges:
-            kernel = np.ones((self.edge_kernel, self.edge_kernel), np.uint8)
-            lines = cv2.Canny(cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY), *self.canny)
-            settled |= cv2.dilate(lines, kernel, iterations=self.edge_growths).astype(bool)
-            painted[settled] = WHITE
-        return View(painted, settled)
+            settled |= self._grown_edges(_grey(image, settled), scale)
+        grey = _grey(image, settled)
+        threshold, _ = cv2.threshold(grey, 0, WHITE, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+        dark, bright = ~settled & (grey <= threshold), ~settled & (grey > threshold)
+        settled |= small_contours(dark, self.dark_speck * scale**2)
+        settled |= bright & ~drop_small(bright, self.bright_remnant * scale**2)
+        return View(paint(image, settled), settled)
+
+    def _grown_edges(self, grey: Image, scale: float) -> BoolArray:
+        """Edges of (H, W) uint8, grown; a square grown n times by half its side reaches n times as far."""
+        reach = round(self.edge_growths * (self.edge_kernel // 2) * scale)
+        kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        return cv2.dilate(cv2.Canny(grey, *self.canny), kernel).astype(bool)
+
+
+def paint(image: Image, settled: BoolArray) -> Image:
+    """Copy (H, W, 3) and whiten it where ``settled`` (H, W)."""
+    painted = image.copy()
+    painted[settled] = WHITE
+    return painted
+
+
+def small_contours(mask: BoolArray, min_area: float) -> BoolArray:
+    """Fill the outer contours of (H, W) bool that hold less than ``min_area`` px, measured between pixel centres."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    small = [contour for contour in contours if cv2.contourArea(contour) < min_area]
+    filled = np.zeros(mask.shape, np.uint8)
+    return cv2.drawContours(filled, small, -1, 1, cv2.FILLED).astype(bool)
+
+
+def _grey(image: Image, settled: BoolArray) -> Image:
+    """(H, W) uint8 of the painted image."""
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.where(settled, np.uint8(WHITE), grey)
 
 
 def grow(mask: BoolArray, radius: int) -> BoolArray:

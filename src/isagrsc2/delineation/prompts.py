@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class ResidualPoints:
     """One point in every cell of a grid that still holds something: the pixel farthest from what is settled.
 
     The distance transform of the residual is cut off at half a cell, so that in the open the point is the cell's centre, and
-    near borders it moves to the middle of what is left.
+    near borders it moves to the middle of what is left. A component of the residual that gets no point this way, because a
+    deeper one shares its cells, is asked at its deepest pixel.
 
     Attributes:
         spacing: side of a cell, px.
@@ -56,19 +58,36 @@ class ResidualPoints:
         padded = np.zeros((rows * cell, columns * cell), np.float32)
         padded[:height, :width] = np.minimum(depth, cell / 2)
         preferred = padded - (y[:, None] ** 2 + x[None, :] ** 2)
-        preferred[padded < self.min_depth] = -np.inf
+        deep = np.zeros(padded.shape, bool)
+        deep[:height, :width] = residual & (depth >= self.min_depth)  # not of the cut-off depth: a cell may be small
+        preferred[~deep] = -np.inf
         cells = preferred.reshape(rows, cell, columns, cell).swapaxes(1, 2).reshape(rows, columns, cell * cell)
         best = cells.argmax(axis=2)  # (rows, columns)
         row = np.arange(rows)[:, None] * cell + best // cell
         column = np.arange(columns)[None, :] * cell + best % cell
-        asked = padded[row, column] >= self.min_depth
+        asked = deep[row, column]
         row, column = row[asked], column[asked]  # (N,)
+        missed = _deepest_of_missed(residual, depth, row, column, self.min_depth)  # (K, 2)
+        row, column = np.append(row, missed[:, 0]), np.append(column, missed[:, 1])
         # The depth that is not cut off puts the largest remains first: what they yield makes many later points needless.
         order = np.argsort(-depth[row, column], kind="stable")
         return np.stack([column[order] + 0.5, row[order] + 0.5], axis=1)
 
 
+def _deepest_of_missed(residual: BoolArray, depth: FloatArray, row: IntArray, column: IntArray, min_depth: float) -> IntArray:
+    """Row and column (K, 2) of the deepest pixel of every component at least ``min_depth`` deep that has no point yet."""
+    count, labels = cv2.connectedComponents(residual.astype(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    missed = np.ones(count, bool)
+    missed[labels[row, column]] = False
+    missed[0] = False
+    y, x = np.nonzero((depth >= min_depth) & missed[labels])  # few
+    label = labels[y, x]
+    order = np.lexsort((-depth[y, x], label))  # by component, the deepest first
+    first = order[np.unique(label[order], return_index=True)[1]]
+    return np.stack([y[first], x[first]], axis=1)
+
+
 def depth_inside(mask: BoolArray) -> npt.NDArray[np.float32]:
-    """Distance (H, W) of every True pixel to the nearest False one or to the frame, px; 0 where False."""
+    """Distance (H, W) of every True pixel to the nearest False one or to the frame, px, within 3 %; 0 where False."""
     framed = np.pad(mask.astype(np.uint8), 1)
     return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5), np.float32)[1:-1, 1:-1]

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isagrsc2.delineation.components import split_components
-from isagrsc2.delineation.duplicates import drop_duplicates, mask_overlaps
-from isagrsc2.delineation.painting import WHITE, grow
+from isagrsc2.delineation.duplicates import drop_duplicates, overlaps_across
+from isagrsc2.delineation.painting import paint
 from isagrsc2.delineation.rounds import Search
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.segmenters.protocol import Segmenter
@@ -31,13 +31,16 @@ class NoRefinement:
 class HeterogeneousRefinement:
     """Segments that are large, full of edges and of many colours are cut out and segmented again on their own.
 
+    The published procedure, with two additions: a piece that shows what is known already goes whatever its size (published: the
+    smaller of the two), and a suspect that its pieces cover goes.
+
     Attributes:
         min_share: a suspect covers more than this share of the tile.
         min_inner_edges: and more than this share of its edges lies inside it, away from its outline.
         min_entropy: and its mean channel entropy exceeds this, bit.
         blur: side of the Gaussian kernel before edges are detected, px.
         canny: the two thresholds of the edge detector.
-        outline_band: edges this close to the outline belong to it, px.
+        outline_band: width of the line along the outline whose edges belong to the outline, px.
         search: how the cut-out is segmented.
         duplicate_iou: of two pieces of one suspect with a larger mask IoU the smaller one goes.
         known_iou: a piece with a larger mask IoU with any segment already there is nothing new.
@@ -69,17 +72,18 @@ class HeterogeneousRefinement:
         """
         large = np.flatnonzero(segments.areas > self.min_share * image.shape[0] * image.shape[1])
         stays = np.ones(len(segments), bool)
-        pieces = Segments.empty(segments.shape)
+        pieces = [Segments.empty(segments.shape)]
         for row in large.tolist():
             box, crop = segments.box(row), segments.crops[row]
             if not self.suspicious(image[box], crop):
                 continue
             found = self._segment_again(image, box, crop, int(segments.rounds[row]), segmenter, min_area)
-            found = _unknown(found, Segments.concatenate(segments, pieces), self.known_iou)
+            for known in (segments, *pieces):
+                found = _unknown(found, known, self.known_iou)
             covered = np.count_nonzero(found.union()[box] & crop)
             stays[row] = len(found) == 0 or covered <= self.replaced * np.count_nonzero(crop)
-            pieces = Segments.concatenate(pieces, found)
-        return Segments.concatenate(segments[stays], pieces)
+            pieces.append(found)
+        return Segments.concatenate(segments[stays], *pieces)
 
     def suspicious(self, image: Image, mask: BoolArray) -> bool:
         """Whether a segment looks like several parcels: (h, w, 3) uint8 inside its box, (h, w) bool."""
@@ -92,8 +96,7 @@ class HeterogeneousRefinement:
         self, image: Image, box: tuple[slice, slice], crop: BoolArray, number: int, segmenter: Segmenter, min_area: float
     ) -> Segments:
         """Segment the inside of one segment; the result lies inside it, tile px."""
-        cut_out = image[box].copy()
-        cut_out[~crop] = WHITE
+        cut_out = paint(image[box], ~crop)
         everywhere = np.ones(crop.shape, bool)
         found = self.search.search(segmenter, segmenter.embed(cut_out), everywhere, ~crop, number, min_area)
         inside = tuple(piece & crop[place] for place, piece in found)
@@ -110,23 +113,25 @@ class HeterogeneousRefinement:
 
 
 def inner_edge_ratio(image: Image, mask: BoolArray, blur: int, canny: tuple[float, float], outline_band: int) -> float:
-    """Share of a segment's edges that lie inside it, farther than ``outline_band`` px from its outline; 0 without edges.
+    """Share of a segment's edges that lie inside it, away from its outer outline; 0 without edges.
+
+    Edges are detected with everything outside the segment white, as published, so its outline is among them.
 
     Args:
         image: (h, w, 3) uint8 RGB.
         mask: (h, w) bool.
         blur: side of the Gaussian kernel, px.
         canny: thresholds of the edge detector.
-        outline_band: px.
+        outline_band: width of a line along the outline; edges on it are the outline's, px.
     """
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (blur, blur), 0)
-    edges = cv2.Canny(grey, *canny).astype(bool)
-    framed = np.pad(mask, outline_band)  # the outline along the box counts as outline
-    near = (grow(framed, outline_band) & grow(~framed, outline_band))[
-        outline_band : outline_band + mask.shape[0], outline_band : outline_band + mask.shape[1]
-    ]
-    total = np.count_nonzero(edges & (mask | near))
-    return np.count_nonzero(edges & mask & ~near) / total if total else 0.0
+    margin = blur + outline_band  # white all around: the outline along the box is an edge like the rest of it
+    framed = np.pad(mask, margin)
+    cut_out = paint(np.pad(image, ((margin, margin), (margin, margin), (0, 0))), ~framed)
+    edges = cv2.Canny(cv2.GaussianBlur(cv2.cvtColor(cut_out, cv2.COLOR_RGB2GRAY), (blur, blur), 0), *canny)
+    contours, _ = cv2.findContours(framed.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    band = cv2.drawContours(np.zeros_like(edges), contours, -1, 1, outline_band)
+    total = np.count_nonzero(edges)
+    return np.count_nonzero(edges[band == 0]) / total if total else 0.0
 
 
 def mean_channel_entropy(pixels: npt.NDArray[np.uint8]) -> float:
@@ -143,11 +148,8 @@ def mean_channel_entropy(pixels: npt.NDArray[np.uint8]) -> float:
 
 def _unknown(found: Segments, known: Segments, max_iou: float) -> Segments:
     """Drop segments whose mask IoU with a known one exceeds ``max_iou``."""
-    count = len(known)
-    first, second, shared = mask_overlaps(Segments.concatenate(known, found))
-    areas = np.concatenate([known.areas, found.areas])
-    iou = shared / (areas[first] + areas[second] - shared)
-    across = (first < count) & (second >= count) & (iou > max_iou)
+    there, here, shared = overlaps_across(known, found)
+    iou = shared / (known.areas[there] + found.areas[here] - shared)
     fresh = np.ones(len(found), bool)
-    fresh[second[across] - count] = False
+    fresh[here[iou > max_iou]] = False
     return found[fresh]

@@ -67,7 +67,8 @@ class Prompting:
     Attributes:
         rounds: by name, in order.
         max_rounds: only the first ones are done; for ablations.
-        min_residual: stop when less than this share of the valid pixels is left.
+        min_residual: stop when no more than this share of the valid pixels is left. Left is what the round would show: the
+            published procedure counts its pixels that are not white.
     """
 
     rounds: Mapping[str, Round]
@@ -90,9 +91,9 @@ def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, promptin
     seen: Image | None = None
     embedding: Any = None
     for number, stage in enumerate(list(prompting.rounds.values())[: prompting.max_rounds], start=1):
-        if residual_share(valid & ~covered, valid) <= prompting.min_residual:
-            break
         view = stage.painter.view(image, covered)
+        if residual_share(valid & ~view.settled, valid) <= prompting.min_residual:
+            break
         if view.image is not seen:
             seen, embedding = view.image, segmenter.embed(view.image)
         new = stage.search.search(segmenter, embedding, valid, view.settled, number, min_area)

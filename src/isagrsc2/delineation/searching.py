@@ -53,7 +53,7 @@ class ResidualSearch:
         settled = settled.copy()
         frame = embedding.mask_shape, embedding.scale
         valid_there = in_decoder_frame(valid, *frame)  # (h, w)
-        found = Segments.empty(valid.shape)
+        found = [Segments.empty(valid.shape)]
         points = self.prompts.points(valid & ~settled)
         while len(points):
             asked, points = points[: self.batch], points[self.batch :]
@@ -61,25 +61,24 @@ class ResidualSearch:
             rows = self._choose(candidates, valid_there, in_decoder_frame(settled, *frame), min_area * embedding.scale**2)
             masks = segmenter.enlarge(embedding, candidates.logits[rows]) & valid  # (K, H, W)
             new = Segments.from_masks(masks, *_values(candidates, rows, number))
-            found = Segments.concatenate(found, new)
+            found.append(new)
             settled |= new.union()
             points = points[~settled[np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)]]
-        return found
+        return Segments.concatenate(*found)
 
     def _choose(
         self, candidates: Candidates, valid: BoolArray, settled: BoolArray, min_area: float
     ) -> tuple[IntArray, IntArray]:
         """Rows (point, mask) to accept, best score first; all in the decoder frame."""
         point, mask = np.nonzero((candidates.scores >= self.min_score) & (candidates.stability >= self.min_stability))
-        masks = (candidates.logits[point, mask] > 0) & valid  # (K, h, w)
-        areas = np.count_nonzero(masks, axis=(1, 2))
         free = ~settled
         chosen = []
         for row in np.argsort(-candidates.scores[point, mask], kind="stable").tolist():
-            new = np.count_nonzero(masks[row] & free)
-            if areas[row] >= min_area and new >= (1 - self.max_overlap) * areas[row] and new:
+            shown = (candidates.logits[point[row], mask[row]] > 0) & valid  # (h, w); one at a time: logits are large
+            area, new = np.count_nonzero(shown), np.count_nonzero(shown & free)
+            if area >= min_area and new >= (1 - self.max_overlap) * area and new:
                 chosen.append(row)
-                free &= ~masks[row]
+                free &= ~shown
         return point[chosen], mask[chosen]
 
 
@@ -116,13 +115,14 @@ class AutomaticSearch:
         points = self.prompts.points(valid & ~settled)
         inside = valid[np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)]
         points = points[inside]
-        found = Segments.empty(valid.shape)
+        parts = [Segments.empty(valid.shape)]
         for start in range(0, len(points), self.batch):
             candidates = segmenter.segment(embedding, points[start : start + self.batch])
             point, mask = np.nonzero((candidates.scores > self.min_score) & (candidates.stability >= self.min_stability))
             rows = point, mask
             masks = segmenter.enlarge(embedding, candidates.logits[rows]) & valid  # (K, H, W)
-            found = Segments.concatenate(found, Segments.from_masks(masks, *_values(candidates, rows, number)))
+            parts.append(Segments.from_masks(masks, *_values(candidates, rows, number)))
+        found = Segments.concatenate(*parts)
         # segment-anything's boxes end at the last pixel, not behind it.
         found = found[box_nms(found.boxes - np.array([0, 0, 1, 1]), found.scores, self.max_box_iou)]
         painted = np.array([np.count_nonzero(settled[box] & crop) for box, crop in found], np.int64)

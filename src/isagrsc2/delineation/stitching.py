@@ -20,7 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from isagrsc2.delineation.merging import fill_gaps
-from isagrsc2.delineation.polygons import polygonise, rasterise
+from isagrsc2.scene.polygons import polygonise, rasterise
 
 Bounds = tuple[int, int, int, int]
 Geometries = npt.NDArray[np.object_]
@@ -121,9 +121,9 @@ def stitch(
     stitched = [
         Stitched(
             region,
-            float(parcels.scores[label - 1]),
-            float(parcels.stability[label - 1]),
-            int(parcels.rounds[label - 1]),
+            float(parcels.scores[label]),
+            float(parcels.stability[label]),
+            int(parcels.rounds[label]),
         )
         for label, region in zip(labels, kept, strict=True)
     ]
@@ -231,12 +231,12 @@ class _Parcels:
 
     Attributes:
         parcel: (S,) parcel of each segment, 0..P-1.
-        drawn: (S,) whether the segment is drawn.
-        clipped: (S,) whether only within its core.
+        drawn: (S,) whether the segment represents its parcel.
+        clipped: (S,) whether it does so only within its core.
         rank: (S,) place in the order of painting; the last one painted keeps the pixels.
-        scores: (P + S,) of every label less one: parcels, then what remains of single segments.
-        stability: (P + S,).
-        rounds: (P + S,).
+        scores: (P,) of the parcels.
+        stability: (P,).
+        rounds: (P,).
     """
 
     parcel: IntArray
@@ -273,16 +273,16 @@ def _gather(members: _Members, same: Sequence[tuple[int, int]]) -> _Parcels:
     representative[order[np.append(np.diff(parcel[order]) > 0, np.ones(min(count, 1), bool))]] = True
     seen_whole = np.bincount(parcel[whole], minlength=parcels) > 0  # (P,)
     clipped = ~seen_whole[parcel]
-    # Among parcels: seen whole and mostly in the own core first, then the better score, then the smaller one.
+    # Among parcels: seen whole and mostly in the own core first, then seen whole, then the better score, then the smaller one.
     trusted = whole & (members.core_share >= 0.5)
     rank = np.empty(count, np.int64)
-    rank[np.lexsort((np.arange(count), -members.areas, members.scores, trusted))] = np.arange(count)
+    rank[np.lexsort((np.arange(count), -members.areas, members.scores, whole, trusted))] = np.arange(count)
     weight = np.bincount(parcel, members.areas, parcels)
     first_round = np.full(parcels, np.iinfo(np.int16).max, np.int16)
     np.minimum.at(first_round, parcel, members.rounds)
 
     def mean(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return np.concatenate([np.bincount(parcel, members.areas * values, parcels) / weight, values])
+        return np.bincount(parcel, members.areas * values, parcels) / weight
 
     return _Parcels(
         parcel,
@@ -291,54 +291,57 @@ def _gather(members: _Members, same: Sequence[tuple[int, int]]) -> _Parcels:
         rank,
         mean(members.scores),
         mean(members.stability),
-        np.concatenate([first_round, members.rounds]),
+        first_round,
     )
 
 
 def _paint_core(
     tile: int, around: Sequence[int], load: Callable[[int], Part], members: _Members, parcels: _Parcels, min_area: float
 ) -> Iterator[tuple[int, shapely.Geometry]]:
-    """Paint one tile's core; yields (label, polygon) of every region in it.
-
-    Label p + 1 is parcel p; P + s + 1 is what remains of segment s where no parcel is drawn.
-    """
+    """Paint one tile's core; yields (parcel, polygon) of every region in it."""
     own = load(tile)
     # A gap below the minimum mapping unit is no longer than its area: within this margin it is seen whole from every core.
     frame = _grown(own.core, int(np.ceil(min_area)), own.bounds)
     shape = (frame[3] - frame[1], frame[2] - frame[0])
-    segments: list[int] = []
-    shapes: list[shapely.Geometry] = []
+    brushes: list[_Brush] = []
     for other in (tile, *around):
-        numbers, polygons = _drawn_inside(load(other), int(members.offsets[other]), parcels, frame)
-        segments += numbers
-        shapes += polygons
-    order = np.argsort(parcels.rank[segments]).tolist() if segments else []
-    labels = [int(parcels.parcel[segments[row]]) + 1 for row in order]
-    painted = rasterise(labels, [shapes[row] for row in order], shape, frame[:2])
-    seen = _labels(own, frame)
-    remains = (painted == 0) & (seen > 0)
-    parcel_count = len(parcels.scores) - len(parcels.parcel)
-    painted[remains] = seen[remains] + parcel_count + int(members.offsets[tile])
+        brushes += _brushes(load(other), int(members.offsets[other]), parcels, frame)
+    brushes.sort(key=lambda brush: brush.turn)
+    labels = [brush.parcel + 1 for brush in brushes]
+    painted = rasterise(labels, [brush.shape for brush in brushes], shape, frame[:2])
     dx, dy = frame[0] - own.bounds[0], frame[1] - own.bounds[1]
     filled = fill_gaps(painted, own.valid[dy : dy + shape[0], dx : dx + shape[1]], min_area)
     x0, y0, x1, y1 = own.core
     ids, regions = polygonise(filled[y0 - frame[1] : y1 - frame[1], x0 - frame[0] : x1 - frame[0]], (x0, y0))
-    yield from zip(ids.tolist(), regions, strict=True)
+    yield from zip((ids - 1).tolist(), regions, strict=True)
 
 
-def _drawn_inside(part: Part, offset: int, parcels: _Parcels, frame: Bounds) -> tuple[list[int], list[shapely.Geometry]]:
-    """Numbers and shapes of a part's segments that are drawn and reach into a frame."""
-    segments = offset + np.arange(len(part.polygons))
-    near = shapely.intersects(part.polygons, shapely.box(*frame)) & parcels.drawn[segments]
-    numbers, shapes = [], []
-    for row in np.flatnonzero(near).tolist():
-        shape = part.polygons[row]
-        if parcels.clipped[segments[row]]:
+@dataclass(frozen=True)
+class _Brush:
+    """One shape to paint: where in the order, for which parcel."""
+
+    turn: int
+    parcel: int
+    shape: shapely.Geometry
+
+
+def _brushes(part: Part, offset: int, parcels: _Parcels, frame: Bounds) -> list[_Brush]:
+    """What a part paints inside a frame.
+
+    Every segment is painted whole, as a ground on which nothing is left open where tiles disagree; the representatives come
+    over it, and of parcels that nobody sees whole the segments within their cores.
+    """
+    count = len(parcels.rank)
+    brushes = []
+    for row in np.flatnonzero(shapely.intersects(part.polygons, shapely.box(*frame))).tolist():
+        segment, shape = offset + row, part.polygons[row]
+        turn, parcel = int(parcels.rank[segment]), int(parcels.parcel[segment])
+        brushes.append(_Brush(turn, parcel, shape))
+        if parcels.clipped[segment]:
             shape = _polygonal(shapely.intersection(shape, shapely.box(*part.core)))
-        if not shape.is_empty:
-            numbers.append(int(segments[row]))
-            shapes.append(shape)
-    return numbers, shapes
+        if parcels.drawn[segment] and not shape.is_empty:
+            brushes.append(_Brush(count + turn, parcel, shape))
+    return brushes
 
 
 def _grown(box: Bounds, margin: int, limit: Bounds) -> Bounds:

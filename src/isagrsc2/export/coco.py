@@ -10,10 +10,10 @@ import numpy.typing as npt
 import shapely
 from pycocotools import mask as rle
 
-from isagrsc2.delineation.polygons import rasterise
 from isagrsc2.export.json_file import write_json
 from isagrsc2.export.result import SceneResult
 from isagrsc2.parcels import CLASS_NAMES
+from isagrsc2.scene.polygons import rasterise
 
 
 @dataclass(frozen=True)

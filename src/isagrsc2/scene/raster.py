@@ -22,9 +22,10 @@ from isagrsc2.scene.stretch import Stretch
 # Long side, in px, of the overview on which the stretch is measured.
 OVERVIEW = 1024
 
-# Without this GDAL fills the missing end of a truncated JPEG with grey and says nothing that reaches Python. An option for
-# the whole process: dataset handles outlive any `rasterio.Env` block.
+# Without these GDAL fills the missing end of a truncated JPEG with grey, that of a truncated PNG with whatever lies in memory,
+# and says nothing that reaches Python. Options for the whole process: dataset handles outlive any `rasterio.Env` block.
 os.environ.setdefault("GDAL_ERROR_ON_LIBJPEG_WARNING", "TRUE")
+os.environ.setdefault("GDAL_PNG_WHOLE_IMAGE_OPTIM", "NO")
 
 
 class StretchMeasure(Protocol):
@@ -47,7 +48,7 @@ class Scene:
         height: rows, scene px.
         transform: affine map from scene px (column, row; upper left corner of a pixel) to map units; the identity where
             the raster has none.
-        crs: coordinate reference system, or None.
+        crs: coordinate reference system, or None; None also where the raster has one but no place in it (no transform).
         bands: the three bands read as red, green, blue, from 1.
     """
 
@@ -60,7 +61,7 @@ class Scene:
         self.width = int(dataset.width)
         self.height = int(dataset.height)
         self.transform: Affine = dataset.transform
-        self.crs: CRS | None = dataset.crs
+        self.crs: CRS | None = None if self.transform.is_identity else dataset.crs
         self.bands = bands
 
     def read(
@@ -79,7 +80,9 @@ class Scene:
         Raises:
             InputError: the file breaks off or is damaged.
         """
-        raw, valid = _read_raw(self._dataset, self.bands, self._palette, window, out_shape, Resampling.average)
+        raw, present = _read_raw(self._dataset, self.bands, self._palette, window, out_shape, Resampling.average)
+        # GDAL's rule for nodata: a pixel is missing when all its bands are. One band may hold the value by chance.
+        valid: npt.NDArray[np.bool_] = np.any(present, axis=-1)
         image = self._stretch.apply(raw)
         image[~valid] = 0
         return image, valid
@@ -103,7 +106,8 @@ def open_scene(path: Path, bands: Sequence[int] | str, stretch: StretchMeasure) 
 
     Args:
         path: any raster GDAL reads.
-        bands: three band numbers from 1 (one is repeated), or ``"auto"``: the first three, or the only one repeated.
+        bands: three band numbers from 1 (one is repeated), or ``"auto"``: the first three, or the only one repeated, alpha
+            left out. Alpha can be asked for by its number: four-band images often call near infrared so.
         stretch: how to bring the values to 8 bit.
 
     Raises:
@@ -111,15 +115,17 @@ def open_scene(path: Path, bands: Sequence[int] | str, stretch: StretchMeasure) 
     """
     dataset = _open(path)
     try:
-        chosen = choose_bands(path, _data_bands(dataset), bands)
+        chosen = choose_bands(path, _data_bands(dataset) if bands == "auto" else dataset.indexes, bands)
         height, width = dataset.height, dataset.width
         if min(height, width) < 2:
             raise InputError(f"{path}: the image is {width} x {height} px; nothing can be segmented below 2 x 2 px.")
         step = max(1.0, max(height, width) / OVERVIEW)
         shape = (max(1, round(height / step)), max(1, round(width / step)))
         # Nearest, not average: percentiles of averages are not percentiles of values.
-        raw, valid = _read_raw(dataset, chosen, _palette(dataset), None, shape, Resampling.nearest)
-        return Scene(dataset, chosen, stretch.measure(raw, valid))
+        raw, present = _read_raw(dataset, chosen, _palette(dataset), None, shape, Resampling.nearest)
+        # The nodata value that stands in one band of a valid pixel is no brightness.
+        complete = np.all(present, axis=-1)
+        return Scene(dataset, chosen, stretch.measure(raw, complete if complete.any() else np.any(present, axis=-1)))
     except BaseException:
         dataset.close()
         raise
@@ -130,7 +136,7 @@ def choose_bands(path: Path, available: Sequence[int], bands: Sequence[int] | st
 
     Args:
         path: for the message.
-        available: band numbers that carry data (alpha left out).
+        available: band numbers to choose from.
         bands: as in ``open_scene``.
     """
     if isinstance(bands, str):
@@ -140,7 +146,9 @@ def choose_bands(path: Path, available: Sequence[int], bands: Sequence[int] | st
             raise InputError(f"{path} has two bands; say which to use, for example scene.bands=[1] or scene.bands=[1,2,1].")
         first = [available[0]] * 3 if len(available) == 1 else list(available[:3])
         return first[0], first[1], first[2]
-    numbers = [int(band) for band in bands]
+    if not bands or not all(isinstance(band, int) for band in bands):
+        raise InputError(f"scene.bands={list(bands)} is not understood; give `auto`, or numbers like scene.bands=[4,3,2].")
+    numbers = list(bands)
     missing = [band for band in numbers if band not in available]
     if missing:
         has = ", ".join(str(band) for band in available)
@@ -157,6 +165,8 @@ def _open(path: Path) -> rasterio.DatasetReader:
         raise InputError(f"{path} does not exist; check scene.path.")
     if path.stat().st_size == 0 and path.is_file():
         raise InputError(f"{path} is empty (0 bytes); replace the file.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} cannot be read: no permission; change its owner or mode.")
     try:
         with warnings.catch_warnings():
             # A photograph has no georeference: that is meant, and said in the summary.
@@ -164,7 +174,7 @@ def _open(path: Path) -> rasterio.DatasetReader:
             dataset = rasterio.open(path)
     except RasterioError:
         raise InputError(
-            f"{path} is not a raster that can be read (GeoTIFF, PNG, JPEG, ...); "
+            f"{path} is not a raster that can be read (GeoTIFF, PNG, JPEG, ...), or it is damaged; "
             "scene.path takes images, vector files go to reference=."
         ) from None
     if dataset.count == 0:
@@ -176,17 +186,18 @@ def _open(path: Path) -> rasterio.DatasetReader:
 
 def _data_bands(dataset: rasterio.DatasetReader) -> list[int]:
     pairs = zip(dataset.indexes, dataset.colorinterp, strict=True)
-    return [int(index) for index, kind in pairs if kind != ColorInterp.alpha]
+    data = [int(index) for index, kind in pairs if kind != ColorInterp.alpha]
+    return data or [int(index) for index in dataset.indexes]  # alpha alone is a picture too
 
 
 def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
-    """(256, 3) colours of a paletted image, whose values are indices and no brightness; else None."""
+    """(N, 3) colours of a paletted image, whose values are indices and no brightness; else None."""
     if dataset.count > 2 or dataset.colorinterp[0] != ColorInterp.palette:
         return None
-    table = np.zeros((256, 3), np.uint8)
-    for index, colour in dataset.colormap(1).items():
-        if index < 256:
-            table[index] = colour[:3]
+    colours = dataset.colormap(1)
+    table = np.zeros((max(colours) + 1, 3), np.uint8)
+    for index, colour in colours.items():
+        table[index] = colour[:3]
     return table
 
 
@@ -198,7 +209,7 @@ def _read_raw(
     out_shape: tuple[int, int] | None,
     resampling: Resampling,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    """Raw values (H, W, 3) and validity (H, W); not finite is not valid."""
+    """Raw values (H, W, 3), and whether they are there (H, W, 3); a pixel with a value that is not finite is nowhere."""
     distinct = list(dict.fromkeys(bands))  # one band repeated is read once
     if palette is not None:
         resampling = Resampling.nearest  # an average of two palette indices is a third colour
@@ -208,19 +219,23 @@ def _read_raw(
     try:
         raw = dataset.read(**options, resampling=resampling)  # (D, H, W)
         masks = dataset.read_masks(**options, resampling=Resampling.nearest)  # (D, H, W)
+        if np.issubdtype(raw.dtype, np.inexact) and not np.isfinite(raw).all():
+            # An average with one value that is not finite is not: there the pixel is sampled, as its mask is.
+            raw = np.where(np.isfinite(raw), raw, dataset.read(**options, resampling=Resampling.nearest))
     except RasterioError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(f"{dataset.name} is damaged or breaks off ({reason}); replace the file.") from None
-    # GDAL's rule for nodata: a pixel is missing when all its bands are. One band may hold the value by chance.
-    valid = masks.any(axis=0)
+    order = [distinct.index(band) for band in bands]
+    present = np.moveaxis(masks[order] > 0, 0, -1)  # (H, W, 3)
     if np.iscomplexobj(raw):
         raw = np.abs(raw)
     if np.issubdtype(raw.dtype, np.floating):
-        valid &= np.isfinite(raw).all(axis=0)
+        present &= np.isfinite(raw).all(axis=0)[..., None]
     if palette is not None:
-        return palette[np.minimum(raw[0], 255)], valid
-    order = [distinct.index(band) for band in bands]
-    return np.moveaxis(raw[order], 0, -1), valid  # (H, W, 3)
+        return palette[np.minimum(raw[0], len(palette) - 1)], present
+    if raw.dtype == np.uint8 and int(dataset.tags(bands[0], ns="IMAGE_STRUCTURE").get("NBITS", 8)) < 8:
+        raw = raw.astype(np.uint16)  # black and white are 0 and 1, not 0 and 255: no values made for the eye
+    return np.moveaxis(raw[order], 0, -1), present
 
 
 def _reopen(path: Path, bands: tuple[int, int, int], stretch: Stretch) -> Scene:

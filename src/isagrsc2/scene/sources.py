@@ -10,17 +10,21 @@ import geopandas
 import numpy as np
 import rasterio
 from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
 
-from isagrsc2.delineation.polygons import polygonise
 from isagrsc2.errors import InputError
 from isagrsc2.files import replacing
+from isagrsc2.options import check_whole
 from isagrsc2.scene.farmland import FarmlandStyle, draw_farmland
+from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.raster import Scene, StretchMeasure, open_scene
 
 # What a folder is searched for; a file named outright may have any suffix.
 SUFFIXES = {".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 # What lies beside images and is none: never an answer to a glob.
-SIDECARS = {".xml", ".tfw", ".pgw", ".jgw", ".wld", ".ovr", ".msk", ".prj"}
+SIDECARS = {".xml", ".aux", ".rrd", ".ovr", ".msk", ".hdr", ".prj", ".wld", ".rpb", ".txt", ".json", ".md"}
+SIDECARS |= {".tfw", ".tifw", ".pgw", ".pngw", ".jgw", ".jpgw", ".j2w", ".bpw", ".gfw"}
 
 
 class Source(Protocol):
@@ -171,8 +175,16 @@ class Synthetic:
 
     def sources(self) -> list[SyntheticScene]:
         """One scene per seed."""
-        if min(self.width, self.height) < 64:
-            raise InputError(f"scene.width={self.width}, scene.height={self.height}: farmland needs at least 64 x 64 px.")
+        check_whole("scene.width", self.width, 64)
+        check_whole("scene.height", self.height, 64)
+        for seed in self.seeds:
+            check_whole("scene.seeds", seed, 0)
+        if not self.seeds:
+            raise InputError("scene.seeds is empty; give a number for every scene, as in scene.seeds=[7].")
+        try:
+            CRS.from_user_input(self.crs)
+        except (CRSError, ValueError):  # EPSG:letters
+            raise InputError(f"scene.crs={self.crs} is no coordinate reference system; give one such as EPSG:32632.") from None
         x, y = self.origin_xy
         return [
             SyntheticScene(seed, self.width, self.height, self.style, self.crs, (x, y), self.stretch)
@@ -185,36 +197,54 @@ class Files:
     """``scene.path=...``: rasters on disk.
 
     Attributes:
-        path: a file, a folder, a glob, or a list of these; empty for ``otherwise``.
-        bands: see ``open_scene``.
+        path: a file, a folder, a glob, or a list of these; an empty list for ``otherwise``. A name of digits only arrives
+            as a number.
+        bands: see ``open_scene``; a single number stands for a list of it.
         stretch: see ``open_scene``.
         otherwise: what is segmented where no path is given.
     """
 
-    path: str | Sequence[str]
-    bands: Sequence[int] | str
+    path: str | int | Sequence[str | int] | None
+    bands: Sequence[int] | str | int | None
     stretch: StretchMeasure
     otherwise: Sources
 
     def sources(self) -> Sequence[Source]:
-        """The files, in the order given, each once."""
-        given = [self.path] if isinstance(self.path, str) else list(self.path)
+        """The files, in the order given, each once.
+
+        Raises:
+            InputError: a folder or a glob holds no image; a path is empty; the bands are neither a name nor numbers.
+        """
+        given = list(self.path) if isinstance(self.path, Sequence) and not isinstance(self.path, str) else [self.path]
         if not given:
             return self.otherwise.sources()
-        paths = list(dict.fromkeys(path for one in given for path in find_rasters(one)))
+        bands = [self.bands] if isinstance(self.bands, int) else self.bands
+        if not isinstance(bands, Sequence):
+            raise InputError(f"scene.bands={bands} is not understood; give `auto`, or numbers like scene.bands=[4,3,2].")
+        # The same file may be given in several ways; links to it are files of their own.
+        paths = list({path.absolute(): path for one in given for path in find_rasters(one)}.values())
         names = distinct_names(paths)
-        return [SceneFile(name, path, self.bands, self.stretch) for name, path in zip(names, paths, strict=True)]
+        return [SceneFile(name, path, bands, self.stretch) for name, path in zip(names, paths, strict=True)]
 
 
-def find_rasters(given: str) -> list[Path]:
+def find_rasters(entry: str | int | None) -> list[Path]:
     """Resolve one entry of ``scene.path``: a file as it is, the images of a folder, the matches of a glob, sorted.
+
+    Hidden files are left out: they are leftovers of file managers and of programs that were stopped.
 
     Raises:
         InputError: nothing is there.
     """
+    given = "" if entry is None else str(entry)
+    if not given.strip():
+        raise InputError("scene.path is empty; give a file, a folder or a quoted glob, or leave the option out.")
     path = Path(given).expanduser()
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+        try:
+            files = sorted(path.iterdir())
+        except OSError as error:
+            raise InputError(f"{path} cannot be listed ({error.strerror}); check its mode, or scene.path.") from None
+        found = [file for file in files if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()]
         if not found:
             raise InputError(f"{path} holds no image ({', '.join(sorted(SUFFIXES))}); check scene.path.")
         return found
@@ -223,7 +253,7 @@ def find_rasters(given: str) -> list[Path]:
     matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns)
     found = [match for match in matches if match.is_file() and match.suffix.lower() not in SIDECARS]
     if not found:
-        raise InputError(f"{given} matches no file; check scene.path (quote the pattern, so that the shell leaves it alone).")
+        raise InputError(f"{given} matches no image; check scene.path (quote the pattern, so that the shell leaves it alone).")
     return found
 
 

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.errors import InputError
+from isagrsc2.options import check_number
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -25,9 +28,12 @@ class Stretch:
 
     def apply(self, raw: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Stretch (H, W, 3) raw values of any dtype to uint8; what is not finite becomes 0."""
-        low = np.asarray(self.low, np.float32)
-        gain = np.float32(255.0) / (np.asarray(self.high, np.float32) - low)
-        stretched = (raw.astype(np.float32) - low) * gain  # (H, W, 3)
+        # Single precision holds 16-bit values; of 32-bit integers it would lose the last digits.
+        kind = np.result_type(raw.dtype, np.float32)
+        low = np.asarray(self.low, kind)
+        gain = kind.type(255.0) / (np.asarray(self.high, kind) - low)
+        with np.errstate(over="ignore", invalid="ignore"):  # placeholders such as -3.4e38 are clipped below
+            stretched = (raw.astype(kind) - low) * gain  # (H, W, 3)
         np.nan_to_num(stretched, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
         return np.rint(np.clip(stretched, 0.0, 255.0, out=stretched)).astype(np.uint8)
 
@@ -49,6 +55,14 @@ class PercentileStretch:
     joint: bool
     max_gain: float
 
+    def __post_init__(self) -> None:
+        """Check the percentiles and the gain."""
+        check_number("scene.stretch.low", self.low, 0, 100)
+        check_number("scene.stretch.high", self.high, 0, 100)
+        check_number("scene.stretch.max_gain", self.max_gain, 1)
+        if self.low >= self.high:
+            raise InputError(f"scene.stretch.low={self.low} must be smaller than scene.stretch.high={self.high}.")
+
     def measure(self, raw: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> Stretch:
         """Measure the stretch on an overview.
 
@@ -63,11 +77,17 @@ class PercentileStretch:
         low, high = np.percentile(values, [self.low, self.high], axis=axis)
         low, high = np.broadcast_to(low, 3).copy(), np.broadcast_to(high, 3).copy()
         # A constant band has no range: give it one, centred, so that it becomes mid grey instead of dividing by zero.
-        tiny = np.maximum(np.abs(low), 1.0) * 1e-6
-        shortest = np.full(3, 255.0 / self.max_gain) if raw.dtype == np.uint8 else tiny
-        lacking = np.maximum(shortest - (high - low), 0.0) / 2
+        lacking = np.maximum(self._shortest(raw.dtype, np.maximum(np.abs(low), np.abs(high))) - (high - low), 0.0) / 2
         low, high = low - lacking, high + lacking
         return Stretch((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+
+    def _shortest(self, dtype: np.dtype[Any], largest: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Shortest range that is stretched to 0..255, one per band (3,), given the largest absolute values (3,)."""
+        if dtype == np.uint8:
+            return np.full(3, 255.0 / self.max_gain)
+        if np.issubdtype(dtype, np.integer):
+            return np.ones(3)
+        return np.where(largest > 1e-30, largest, 1.0) * 1e-6  # single precision holds seven digits
 
 
 @dataclass(frozen=True)

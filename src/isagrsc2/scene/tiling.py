@@ -6,6 +6,9 @@ from itertools import pairwise
 import numpy as np
 from rasterio.windows import Window
 
+from isagrsc2.errors import InputError
+from isagrsc2.options import check_whole
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -53,8 +56,10 @@ class Tiling:
 
     def __post_init__(self) -> None:
         """Check that tiles advance."""
-        if self.size < 1 or not 0 <= self.overlap < self.size:
-            raise ValueError(f"tiling.size={self.size} must be positive and larger than tiling.overlap={self.overlap}")
+        check_whole("tiling.size", self.size, 1)
+        check_whole("tiling.overlap", self.overlap, 0)
+        if self.overlap >= self.size:
+            raise InputError(f"tiling.size={self.size} must be larger than tiling.overlap={self.overlap}; change one of them.")
 
     def tiles(self, width: int, height: int) -> list[Tile]:
         """Cut a raster of ``width`` x ``height`` px; row by row."""

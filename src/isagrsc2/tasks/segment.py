@@ -1,6 +1,7 @@
 """Segment scenes: sources, pipeline, classes, reference, exports, one result folder a scene."""
 
 import logging
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from isagrsc2.errors import InputError
 from isagrsc2.export.result import Exporter, SceneResult
 from isagrsc2.export.segments import write_segments
 from isagrsc2.metrics.scoring import count_rounds
+from isagrsc2.options import check_number, check_whole
 from isagrsc2.parcels.measures import min_area_px
 from isagrsc2.parcels.table import to_parcels
 from isagrsc2.parts import PartStore
@@ -61,6 +63,7 @@ def segment(cfg: DictConfig) -> float:
         InputError: the only scene cannot be used, or an option does not fit.
         SystemExit: with 1, when some of several scenes failed; they are listed.
     """
+    _check(cfg)
     sources = instantiate(cfg.scene, _convert_="all").sources()
     run = _prepare(cfg)
     output = Path(cfg.output_dir)
@@ -71,9 +74,9 @@ def segment(cfg: DictConfig) -> float:
             try:
                 metrics = _segment_scene(source, run, output / source.name)
             except InputError as error:
+                failed[source.origin] = str(error)
                 if len(sources) == 1:
                     raise
-                failed[source.origin] = str(error)
                 logger.error("%s", error)
                 continue
             coverage.append(metrics["coverage"][-1])
@@ -82,9 +85,18 @@ def segment(cfg: DictConfig) -> float:
     if failed:
         logger.error("%d of %d scenes could not be segmented:", len(failed), len(sources))
         for origin, message in failed.items():
-            logger.error("  %s: %s", origin, message)
+            logger.error("  %s", message if origin in message else f"{origin}: {message}")
         sys.exit(1)
     return float(np.mean(coverage))
+
+
+def _check(cfg: DictConfig) -> None:
+    """Check what no constructor sees, before anything else is done."""
+    for name in ("min_area_m2", "min_area_px", "simplify_px"):
+        check_number(f"parcels.{name}", cfg.parcels[name], 0)
+    check_whole("parcels.chips_in_memory", cfg.parcels.chips_in_memory, 1)
+    if cfg.reference != "none" and not Path(str(cfg.reference)).exists():
+        raise InputError(f"{cfg.reference} does not exist; check reference=.")
 
 
 def _prepare(cfg: DictConfig) -> _Run:
@@ -92,24 +104,32 @@ def _prepare(cfg: DictConfig) -> _Run:
     made = {name: instantiate(cfg[name], _convert_="all") for name in ("tiling", "segmenter", "prompting")}
     made |= {name: instantiate(cfg[name], _convert_="all") for name in ("refinement", "merging", "stitching")}
     classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine)
-    exporters = {name: instantiate(option, _convert_="all") for name, option in cfg.export.items()}
+    exporters = {name: instantiate(option, _convert_="all") for name, option in (cfg.get("export") or {}).items()}
     tracker = instantiate(cfg.logger, _convert_="all")
     tracker.start(OmegaConf.to_container(cfg, resolve=True))
     return _Run(cfg, Method(**made), classifier, engine, exporters, tracker)
 
 
 def _segment_scene(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
-    """One scene from source to files; returns its metrics."""
-    cfg, watch = run.cfg, Stopwatch()
-    folder_was_there = folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    """One scene from source to files; returns its metrics. What cannot be used leaves no folder."""
+    was_there = folder.exists()
     try:
-        with watch.stage("open"):
-            scene, own_reference = source.open(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}); choose another output_dir=.") from None
+    try:
+        return _fill(source, run, folder)
     except InputError:
-        if not folder_was_there:
-            folder.rmdir()  # nothing half-written
+        if not was_there:
+            shutil.rmtree(folder)
         raise
+
+
+def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
+    """One scene from source to files, in a folder that exists; returns its metrics."""
+    cfg, watch = run.cfg, Stopwatch()
+    with watch.stage("open"):
+        scene, own_reference = source.open(folder)
     with scene:
         reference = str(cfg.reference) if cfg.reference != "none" else own_reference
         # Read before the long work, so that a mistake shows at once.
@@ -151,9 +171,12 @@ def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path
 def _min_area(cfg: DictConfig, scene: Scene) -> float:
     """Minimum mapping unit, px."""
     if scene.crs is None:
-        return float(cfg.parcels.min_area_px)
+        return max(1.0, float(cfg.parcels.min_area_px))
     centre = scene.width / 2, scene.height / 2
-    return max(1.0, min_area_px(cfg.parcels.min_area_m2, scene.transform, scene.crs, centre))
+    try:
+        return max(1.0, min_area_px(cfg.parcels.min_area_m2, scene.transform, scene.crs, centre))
+    except InputError as error:
+        raise InputError(f"{scene.path}: {error}") from None
 
 
 def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:

@@ -1,0 +1,148 @@
+"""The way of the data with a segmenter that knows the answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+
+from isagrsc2.delineation.merging import Merging
+from isagrsc2.delineation.painting import Unpainted
+from isagrsc2.delineation.prompts import ResidualPoints
+from isagrsc2.delineation.refinement import NoRefinement
+from isagrsc2.delineation.rounds import Prompting, Round
+from isagrsc2.delineation.searching import ResidualSearch
+from isagrsc2.delineation.stitching import Stitching
+from isagrsc2.engines.local import LocalEngine
+from isagrsc2.parts import PartStore
+from isagrsc2.pipeline import Delineated, Method, TileDone, coverage_by_round, delineate
+from isagrsc2.scene.polygons import rasterise
+from isagrsc2.scene.raster import Scene, open_scene
+from isagrsc2.scene.stretch import NoStretch
+from isagrsc2.scene.tiling import Tiling
+from isagrsc2.segmenters.protocol import Candidates
+
+
+@dataclass(frozen=True)
+class ColourEmbedding:
+    image: np.ndarray
+    scale: float = 1.0
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        return self.image.shape[0], self.image.shape[1]
+
+    mask_shape = tile_shape
+
+
+@dataclass
+class ColourSegmenter:
+    """The mask of a point is everything of its colour: exact on images of flat fields."""
+
+    embedded: list[tuple[int, int]] = field(default_factory=list)
+
+    def embed(self, image: np.ndarray) -> ColourEmbedding:
+        self.embedded.append(image.shape[:2])
+        return ColourEmbedding(image.astype(np.int32) @ np.array([65536, 256, 1]))
+
+    def segment(self, embedding: ColourEmbedding, points: np.ndarray) -> Candidates:
+        colours = embedding.image[points[:, 1].astype(int), points[:, 0].astype(int)]
+        masks = embedding.image[None] == colours[:, None, None]
+        ones = np.ones((len(points), 1), np.float32)
+        return Candidates(masks[:, None].astype(np.float32), ones, ones)
+
+    def enlarge(self, embedding: ColourEmbedding, logits: np.ndarray) -> np.ndarray:
+        return logits > 0
+
+
+def method(segmenter: Any, size: int, overlap: int = 16) -> Method:
+    search = ResidualSearch(ResidualPoints(8, 1), batch=16, min_score=0.5, min_stability=0.5, max_overlap=0.5)
+    rounds = {f"round_{number}": Round(Unpainted(), search) for number in (1, 2)}
+    return Method(
+        Tiling(size, overlap),
+        segmenter,
+        Prompting(rounds, max_rounds=2, min_residual=0.0),
+        NoRefinement(),
+        Merging(duplicate_iou=0.8, overlap="finer", enclosed=0.9, min_width=1),
+        Stitching(min_iou=0.5, min_contained=0.8),
+    )
+
+
+def silent(todo: list[Any], done: list[Any]) -> Callable[[TileDone], None]:
+    return lambda tile: None
+
+
+@pytest.fixture
+def fields(write_raster: Callable[..., Path]) -> tuple[Scene, np.ndarray]:
+    """A 100 x 80 px scene of 4 x 3 flat fields, each of its own colour; the upper left corner is nodata."""
+    labels = np.add.outer(np.arange(80) // 27 * 4, np.arange(100) // 25) + 1
+    image = np.stack([labels * 20, 255 - labels * 20, labels * 7 + 30], axis=-1).astype(np.uint8)
+    labels[:6, :10] = 0
+    image[:6, :10] = 0
+    path = write_raster("fields.tif", image, crs="EPSG:32632", nodata=0)
+    return open_scene(path, "auto", NoStretch()), labels
+
+
+def run(scene: Scene, method: Method, folder: Path, workers: int = 1) -> Delineated:
+    return delineate(scene, method, 4.0, PartStore.open(folder, {}), LocalEngine(workers), silent)
+
+
+@pytest.mark.parametrize("size", [200, 48, 33])
+def test_fields_come_back_exactly_whatever_the_tiles(fields: tuple[Scene, np.ndarray], size: int, tmp_path: Path) -> None:
+    scene, labels = fields
+    found = run(scene, method(ColourSegmenter(), size), tmp_path).segments
+    burnt = rasterise(found["parcel_id"].to_numpy(), found.geometry.to_numpy(), labels.shape)
+    pairs = np.unique(np.stack([burnt.ravel(), labels.ravel()]), axis=1)
+    assert pairs.shape[1] == 13  # 12 fields and the nodata corner, one to one
+    assert (burnt[:6, :10] == 0).all()
+
+
+def test_coverage_counts_valid_pixels_only(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    scene, _ = fields
+    found = run(scene, method(ColourSegmenter(), 48), tmp_path)
+    assert found.valid_pixels == 100 * 80 - 60
+    assert coverage_by_round(found.segments, found.valid_pixels, 2) == [1.0, 1.0]
+
+
+def test_every_tile_is_embedded_once_in_two_rounds(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    segmenter = ColourSegmenter()
+    found = run(fields[0], method(segmenter, 48), tmp_path)
+    assert len(segmenter.embedded) == found.computed == len(Tiling(48, 16).tiles(100, 80))
+
+
+def test_finished_tiles_are_not_computed_again(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    first = run(fields[0], method(ColourSegmenter(), 48), tmp_path)
+    lost = sorted(tmp_path.glob("tile_*"))[2]
+    lost.unlink()
+    segmenter = ColourSegmenter()
+    second = run(fields[0], method(segmenter, 48), tmp_path)
+    assert len(segmenter.embedded) == second.computed == 1
+    assert second.reused == first.computed - 1
+    assert second.segments.equals(first.segments)
+
+
+def test_several_processes_give_the_same(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    from isagrsc2.segmenters.regions import RegionSegmenter
+
+    regions = RegionSegmenter(1.0, 1.0, 0.0, 15, 0.1, 20, (1.0, 2.0, 4.0), 3.0, 1.1, 1)
+    one = run(fields[0], method(regions, 48), tmp_path / "one")
+    two = run(fields[0], method(regions, 48), tmp_path / "two", workers=2)
+    assert two.segments.equals(one.segments)
+
+
+def test_segments_are_one_valid_region_each_and_do_not_overlap(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    polygons = run(fields[0], method(ColourSegmenter(), 48), tmp_path).segments.geometry.to_numpy()
+    assert shapely.is_valid(polygons).all()
+    assert {polygon.geom_type for polygon in polygons} == {"Polygon"}
+    assert shapely.area(polygons).sum() == shapely.union_all(polygons).area
+
+
+def test_without_a_valid_pixel_nothing_is_embedded(write_raster: Callable[..., Path], tmp_path: Path) -> None:
+    scene = open_scene(write_raster("none.tif", np.zeros((40, 40, 3), np.uint8), nodata=0), "auto", NoStretch())
+    segmenter = ColourSegmenter()
+    found = run(scene, method(segmenter, 32), tmp_path / "parts")
+    assert (len(found.segments), found.valid_pixels, segmenter.embedded) == (0, 0, [])
+    assert coverage_by_round(found.segments, 0, 2) == [0.0, 0.0]

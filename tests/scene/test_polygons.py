@@ -1,0 +1,90 @@
+"""Polygons are the labels, without loss: hand cases, then rasterising what was polygonised."""
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from isagrsc2.scene.polygons import polygonise, rasterise
+
+LABELS = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
+OFFSETS = st.tuples(st.integers(-50, 5000), st.integers(-50, 5000))
+
+
+def test_one_pixel_is_a_unit_square() -> None:
+    labels = np.zeros((4, 5), np.int32)
+    labels[1, 3] = 7  # row 1, column 3: x from 3 to 4, y from 1 to 2
+    ids, polygons = polygonise(labels, (10, 20))
+    assert ids.tolist() == [7]
+    assert polygons[0].equals(shapely.box(13, 21, 14, 22))
+
+
+def test_a_hole_is_a_hole() -> None:
+    labels = np.ones((3, 3), np.int32)
+    labels[1, 1] = 0
+    _, (polygon,) = polygonise(labels)
+    assert polygon.geom_type == "Polygon"
+    assert polygon.equals(shapely.box(0, 0, 3, 3) - shapely.box(1, 1, 2, 2))
+    assert polygon.area == 8
+
+
+def test_pixels_that_meet_at_a_corner_are_two_parts() -> None:
+    _, (polygon,) = polygonise(np.array([[1, 0], [0, 1]], np.int32))
+    assert polygon.geom_type == "MultiPolygon"
+    assert polygon.area == 2
+    assert polygon.is_valid
+
+
+def test_holes_that_meet_at_a_corner_are_valid() -> None:
+    labels = np.ones((4, 4), np.int32)
+    labels[1, 1] = labels[2, 2] = 0
+    _, (polygon,) = polygonise(labels)
+    assert polygon.is_valid
+    assert polygon.area == 14
+
+
+def test_nothing() -> None:
+    ids, polygons = polygonise(np.zeros((3, 3), np.int32))
+    assert ids.tolist() == []
+    assert polygons.shape == (0,)
+    assert not rasterise(ids, polygons, (3, 3)).any()
+
+
+def test_where_polygons_overlap_the_later_wins() -> None:
+    burnt = rasterise([4, 9], [shapely.box(0, 0, 3, 1), shapely.box(2, 0, 4, 1)], (1, 5))
+    assert burnt.tolist() == [[4, 4, 9, 9, 0]]
+
+
+def test_a_pixel_belongs_to_the_polygon_with_its_centre() -> None:
+    # From x = 0.6 to x = 2.4: the centre 0.5 is out, 1.5 is in, 2.5 is out.
+    assert rasterise([1], [shapely.box(0.6, 0, 2.4, 1)], (1, 4)).tolist() == [[0, 1, 0, 0]]
+
+
+def test_a_window_shows_its_part() -> None:
+    assert rasterise([1], [shapely.box(10, 10, 12, 12)], (3, 3), offset=(11, 9)).tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0]]
+
+
+def test_large_labels_survive() -> None:
+    labels = np.array([[2**31 - 1, 2**24 + 1, 2**24 + 2]], np.int32)
+    ids, polygons = polygonise(labels)
+    assert ids.tolist() == sorted(labels[0].tolist())
+    assert np.array_equal(rasterise(ids, polygons, labels.shape), labels)
+
+
+@given(LABELS, OFFSETS)
+def test_rasterising_the_polygons_gives_the_labels(labels: np.ndarray, offset: tuple[int, int]) -> None:
+    ids, polygons = polygonise(labels, offset)
+    assert ids.tolist() == [value for value in (1, 2, 3) if (labels == value).any()]
+    assert shapely.is_valid(polygons).all()
+    assert shapely.area(polygons).tolist() == [(labels == value).sum() for value in ids]
+    assert np.array_equal(rasterise(ids, polygons, labels.shape, offset), labels)
+    # Pixel edges are whole numbers: no vertex is rounded.
+    assert all(np.array_equal(corners, np.round(corners)) for corners in map(shapely.get_coordinates, polygons))
+
+
+@given(LABELS)
+def test_polygons_of_different_labels_share_no_area(labels: np.ndarray) -> None:
+    _, polygons = polygonise(labels)
+    assert shapely.area(polygons).sum() == pytest.approx(shapely.union_all(polygons).area)

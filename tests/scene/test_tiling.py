@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from rasterio.windows import Window
+
+from isagrsc2.errors import InputError
+from isagrsc2.scene.tiling import Tile, Tiling, window_bounds
+
+
+def test_a_raster_that_fits_is_one_tile():
+    (tile,) = Tiling(10, 4).tiles(10, 3)
+    assert tile == Tile(0, 0, Window(0, 0, 10, 3), Window(0, 0, 10, 3))
+
+
+def test_two_tiles_meet_in_the_middle_of_their_overlap():
+    # 16 px in tiles of 10 that overlap by at least 4: 0..10 and 6..16; they share 6..10, whose middle is 8.
+    tiles = Tiling(10, 4).tiles(16, 10)
+    assert [tile.bounds for tile in tiles] == [(0, 0, 10, 10), (6, 0, 16, 10)]
+    assert [tile.core_bounds for tile in tiles] == [(0, 0, 8, 10), (8, 0, 16, 10)]
+
+
+def test_a_pixel_more_is_another_tile_and_they_spread_evenly():
+    # 17 px: steps of at most 6 px need three tiles; starts 0, 3.5, 7, rounded to even.
+    assert [tile.bounds[::2] for tile in Tiling(10, 4).tiles(17, 5)] == [(0, 10), (4, 14), (7, 17)]
+
+
+def test_tiles_come_row_by_row_and_are_named_by_row_and_column():
+    tiles = Tiling(4, 0).tiles(8, 8)
+    assert [(tile.row, tile.column) for tile in tiles] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert tiles[2].name == "tile_r00001_c00000"
+    assert tiles[2].bounds == (0, 4, 4, 8)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 120), st.integers(0, 119))
+def test_tiles_cover_and_cores_partition(width, height, size, overlap):
+    assume(overlap < size)
+    assume(width * height / (size - overlap) ** 2 < 2000)
+    tiles = Tiling(size, overlap).tiles(width, height)
+    owners = np.zeros((height, width), int)
+    for tile in tiles:
+        x0, y0, x1, y1 = tile.bounds
+        cx0, cy0, cx1, cy1 = tile.core_bounds
+        assert 0 <= x0 <= cx0 < cx1 <= x1 <= width
+        assert 0 <= y0 <= cy0 < cy1 <= y1 <= height
+        assert x1 - x0 == min(size, width)
+        assert y1 - y0 == min(size, height)
+        owners[cy0:cy1, cx0:cx1] += 1
+    assert (owners == 1).all()
+    assert len({tile.name for tile in tiles}) == len(tiles)
+    placed = {(tile.row, tile.column): tile.bounds for tile in tiles}
+    for (row, column), bounds in placed.items():
+        if (row, column + 1) in placed:
+            assert bounds[2] - placed[row, column + 1][0] >= overlap
+        if (row + 1, column) in placed:
+            assert bounds[3] - placed[row + 1, column][1] >= overlap
+
+
+@given(st.integers(1, 100_000), st.integers(2, 2000), st.integers(0, 1999))
+def test_there_are_no_more_tiles_than_needed(length, size, overlap):
+    assume(overlap < size)
+    assume(length / (size - overlap) < 5000)
+    count = len(Tiling(size, overlap).tiles(length, 1))
+    # n tiles reach size + (n - 1) * (size - overlap) px at most; one fewer does not reach the end.
+    assert size + (count - 1) * (size - overlap) >= length
+    assert count == 1 or size + (count - 2) * (size - overlap) < length
+
+
+def test_bounds_of_a_window():
+    assert window_bounds(Window(3, 5, 7, 11)) == (3, 5, 10, 16)
+
+
+@pytest.mark.parametrize(
+    ("size", "overlap", "message"),
+    [
+        (0, 0, "tiling.size=0"),
+        (-8, 0, "tiling.size=-8"),
+        (8.5, 0, "tiling.size=8.5"),
+        ("large", 0, "tiling.size=large"),
+        (True, 0, "tiling.size=True"),
+        (8, -1, "tiling.overlap=-1"),
+        (8, 8, "tiling.size=8 must be larger than tiling.overlap=8"),
+        (8, 9, "tiling.size=8 must be larger than tiling.overlap=9"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(size, overlap, message):
+    with pytest.raises(InputError, match=message):
+        Tiling(size, overlap)
