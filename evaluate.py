@@ -3,7 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
-from isagrsc2.tasks.entry import run_task
+from isagrsc2.tasks.entry import launch, run_task
 from isagrsc2.tasks.evaluate import evaluate
 
 
@@ -14,4 +14,4 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    launch(main)

@@ -1,6 +1,7 @@
 """Checks of numbers that stand in options: what does not fit is said in one line, with the option's name."""
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 
 from isagrsc2.errors import InputError
@@ -39,3 +40,25 @@ def check_share(option: str, value: object) -> None:
         InputError: it is not.
     """
     check_number(option, value, 0, 1)
+
+
+def check_numbers(option: str, values: Sequence[object], count: int, least: float) -> None:
+    """Check that an option holds so many numbers, each at least ``least``.
+
+    Raises:
+        InputError: it does not.
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != count:
+        raise InputError(f"{option}={values} does not fit; give a list of {count} numbers.")
+    for value in values:
+        check_number(option, value, least)
+
+
+def check_choice(option: str, value: object, choices: Sequence[str]) -> None:
+    """Check that an option is one of several names.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value not in choices:
+        raise InputError(f"{option}={value} is not one of {', '.join(choices)}.")

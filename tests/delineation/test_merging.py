@@ -14,7 +14,7 @@ from isagrsc2.delineation.merging import Merging, Partition, fill_gaps, give_to_
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.errors import InputError
 
-RULE = Merging(duplicate_iou=0.8, overlap="finer", enclosed=0.9, min_width=1)
+RULE = Merging(duplicate_iou=0.8, overlap="finer", min_width=1)
 CROSS = ndimage.generate_binary_structure(2, 1)
 
 Make = Callable[..., Segments]
@@ -224,10 +224,11 @@ def test_fill_gaps_by_hand() -> None:
 
 
 def test_fill_gaps_leaves_no_pixel_behind_a_corner() -> None:
-    # The middle pixel's nearest labels are its four neighbours; the gap's own corners touch theirs only.
-    labels = np.array([[1, 1, 2], [1, 0, 2], [3, 3, 2]], np.int32)
-    filled = fill_gaps(labels, np.ones((3, 3), bool), max_area=2)
-    assert (filled > 0).all()
+    labels = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [3, 2, 0, 0], [0, 0, 0, 3]], np.int32)
+    wanted = labels == 0
+    # To the upper right pixel the 2 is nearest, sqrt(8) px away, but what lies between is nearer to the 1 and to the 3.
+    assert np.argwhere(give_to_nearest(labels, wanted, np.inf) == 0).tolist() == [[0, 3]]
+    assert (fill_gaps(labels, np.ones((4, 4), bool), max_area=13) > 0).all()
 
 
 @given(overlapping(), st.integers(1, 12))

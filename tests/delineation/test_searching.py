@@ -151,6 +151,20 @@ def test_batches_make_no_difference(told: Callable, rectangle: Draw) -> None:
     assert 1 < len(together) < 12
 
 
+def test_a_mask_is_enlarged_once_however_many_points_see_it(same_colour: Callable) -> None:
+    segmenter = same_colour()
+    search = replace(AUTOMATIC, prompts=GridPoints(8), batch=5)
+    found = search.search(segmenter, segmenter.embed(IMAGE), EVERYWHERE, NOWHERE, 1, 1)
+    assert found.areas.tolist() == [200]
+    assert sum(len(masks) for what, masks in segmenter.log if what == "enlarged") == 1
+
+
+def test_of_one_mask_seen_twice_the_better_score_stays(told: Callable, rectangle: Draw) -> None:
+    mask = rectangle(SHAPE, 0, 10, 0, 10)
+    answers = {(0, 0): (mask, 0.6, 1.0), (1, 0): (mask, 0.9, 1.0)}
+    assert ask(AUTOMATIC, told(answers=answers), list(answers)) == [(0.9, 100)]
+
+
 @pytest.mark.parametrize(("max_settled", "kept"), [(1.0, [4, 5]), (0.5, [4]), (0.4, [])])
 def test_what_is_mostly_white_goes(told: Callable, rectangle: Draw, max_settled: float, kept: list[int]) -> None:
     # 10 px each, of which 4, 5 and 10 are white.

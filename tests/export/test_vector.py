@@ -84,7 +84,9 @@ def test_what_fails_leaves_the_old_file(make_result, tmp_path):
     result = make_result()
     path = GeoParquet("zstd").write(result, tmp_path)
     before = path.read_bytes()
+    failing = GeoParquet("zstd")
+    object.__setattr__(failing, "compression", "refused by the constructor")
     with pytest.raises(pyarrow.ArrowException):
-        GeoParquet("no such compression").write(result, tmp_path)
+        failing.write(result, tmp_path)
     assert path.read_bytes() == before
     assert {file.name for file in tmp_path.iterdir()} == {"field.tif", "parcels.parquet"}

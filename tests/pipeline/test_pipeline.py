@@ -66,7 +66,7 @@ def method(segmenter: Any, size: int, overlap: int = 16) -> Method:
         segmenter,
         Prompting(rounds, max_rounds=2, min_residual=0.0),
         NoRefinement(),
-        Merging(duplicate_iou=0.8, overlap="finer", enclosed=0.9, min_width=1),
+        Merging(duplicate_iou=0.8, overlap="finer", min_width=1),
         Stitching(min_iou=0.5, min_contained=0.8),
     )
 

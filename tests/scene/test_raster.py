@@ -23,7 +23,7 @@ from isagrsc2.scene.tiling import Tiling
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 NO_STRETCH = NoStretch()
-PERCENTILE = PercentileStretch(low=0.0, high=100.0, joint=True, max_gain=2.0)
+PERCENTILE = PercentileStretch(low=0.0, high=100.0, joint=True, enough=256, max_gain=2.0)
 ROTATED = Affine.translation(500_000, 5_540_000) @ Affine.rotation(30) @ Affine.scale(2, -2)
 
 

@@ -11,7 +11,7 @@ from isagrsc2.scene.stretch import NoStretch, PercentileStretch, Stretch
 
 
 def percentile(**changes) -> PercentileStretch:
-    return PercentileStretch(**{"low": 0.0, "high": 100.0, "joint": True, "max_gain": 2.0} | changes)
+    return PercentileStretch(**{"low": 0.0, "high": 100.0, "joint": True, "enough": 256, "max_gain": 2.0} | changes)
 
 
 def grey(*values, dtype=np.float32) -> np.ndarray:
@@ -122,3 +122,10 @@ def test_order_is_kept_and_pieces_are_stretched_like_the_whole(raw, joint):
 def test_numbers_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         percentile(**changes)
+
+
+def test_an_8_bit_image_made_for_the_eye_stays_as_it_is() -> None:
+    bright = np.linspace(20, 200, 300).astype(np.uint8).reshape(10, 10, 3)  # spans 180 levels
+    everywhere = np.ones((10, 10), bool)
+    assert (percentile(enough=180).measure(bright, everywhere).apply(bright) == bright).all()
+    assert percentile(enough=181).measure(bright, everywhere).apply(bright).max() == 255

@@ -23,7 +23,7 @@ from isagrsc2.delineation.searching import AutomaticSearch
 from isagrsc2.segmenters.protocol import Candidates
 from isagrsc2.segmenters.sam import SamSegmenter
 
-SHAPES = [(256, 256), (160, 240), (331, 90), (517, 640)]
+SHAPES = [(256, 256), (160, 240), (331, 90), (300, 400)]
 SIDE, BATCH, MIN_SCORE, MIN_STABILITY, MAX_BOX_IOU = 10, 16, 0.35, 0.5, 0.7
 
 
@@ -123,4 +123,6 @@ def test_stability_of_the_decoder_is_nearly_that_of_the_tile(tiny_sam: Sam, shap
     shown = small.enlarge(embedding, one.logits.reshape(-1, *embedding.mask_shape)).sum((1, 2)).reshape(one.scores.shape)
     considered = (one.scores > MIN_SCORE) & (shown > 100)
     difference = np.abs(one.stability - two.stability)[considered]
-    print(shape, len(difference), np.median(difference), np.percentile(difference, 95), difference.max())
+    # 64 decoder px a side; the published models have 256, and outlines four times as fine.
+    assert np.median(difference) < 0.05
+    assert np.percentile(difference, 95) < 0.15

@@ -14,6 +14,7 @@ from isagrsc2.classification.probability import p_cultivated
 from isagrsc2.classification.torch_files import read_torch_file
 from isagrsc2.device import choose_device
 from isagrsc2.errors import InputError
+from isagrsc2.options import check_share, check_whole
 
 # Prefix of the network's weights in a checkpoint: the attribute `net` of `ChipClassifier`.
 PREFIX = "net."
@@ -54,8 +55,10 @@ class CheckpointClassifier:
 
         Raises:
             InputError: the file is absent, damaged, no checkpoint of ``train.py``, of another network, or knows other
-                classes.
+                classes; or a number does not fit.
         """
+        check_share("classifier.threshold", threshold)
+        check_whole("classifier.batch", batch, 1)
         content = read_torch_file(checkpoint, REMEDY)
         trained = read_hyper_parameters(checkpoint, content)
         check_architecture(checkpoint, trained["backbone"], architecture, attention)

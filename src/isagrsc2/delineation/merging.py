@@ -7,10 +7,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from isagrsc2.delineation.components import components, label_components, split_components
-from isagrsc2.delineation.duplicates import drop_duplicates, mask_overlaps
+from isagrsc2.delineation.duplicates import drop_duplicates
 from isagrsc2.delineation.prompts import depth_inside
 from isagrsc2.delineation.segments import Segments
-from isagrsc2.errors import InputError
+from isagrsc2.options import check_choice, check_number, check_share
 
 BoolArray = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int32]
@@ -41,22 +41,21 @@ class Merging:
 
     Attributes:
         duplicate_iou: of two segments with a larger mask IoU the smaller one goes.
-        overlap: who keeps shared pixels: the ``finer`` segment, the one with the better ``score``, or the ``coarser`` one.
-        enclosed: a segment of which at least this share lies in one larger segment is a hole in it, and goes if it is
-            smaller than the minimum mapping unit.
+        overlap: who keeps shared pixels: the ``finer`` segment, the one with the better ``score``, or the ``coarser`` one. A
+            finer one below the minimum mapping unit is a hole, and goes in any case.
         min_width: a region that nowhere is this wide is a sliver and is given to its neighbours, px. Measured between pixel
             centres: an even width counts as one less. The tile's frame is no outline: what it cuts may be wider beyond.
     """
 
     duplicate_iou: float
     overlap: str
-    enclosed: float
     min_width: float
 
     def __post_init__(self) -> None:
-        """Check the rule."""
-        if self.overlap not in OVERLAP_RULES:
-            raise InputError(f"merging.overlap={self.overlap} is not one of {', '.join(OVERLAP_RULES)}.")
+        """Check the rule and the numbers."""
+        check_choice("merging.overlap", self.overlap, OVERLAP_RULES)
+        check_share("merging.duplicate_iou", self.duplicate_iou)
+        check_number("merging.min_width", self.min_width, 0)
 
     def merge(self, segments: Segments, valid: BoolArray, min_area: float) -> Partition:
         """Make a partition.
@@ -68,7 +67,6 @@ class Merging:
         """
         segments = drop_duplicates(segments, self.duplicate_iou)
         segments = split_components(segments, min_area)
-        segments = self._drop_enclosed(segments, min_area)
         painted = np.zeros(segments.shape, np.int32)
         for row in self._painting_order(segments).tolist():
             (box, crop) = segments.box(row), segments.crops[row]
@@ -87,16 +85,6 @@ class Merging:
         if self.overlap == "score":
             return np.lexsort((-areas, segments.scores))
         return np.lexsort((segments.scores, -areas if self.overlap == "finer" else areas))
-
-    def _drop_enclosed(self, segments: Segments, min_area: float) -> Segments:
-        """Drop small segments that lie inside a larger one."""
-        first, second, shared = mask_overlaps(segments)
-        areas = segments.areas
-        smaller = np.where(areas[first] <= areas[second], first, second)
-        gone = smaller[(shared >= self.enclosed * areas[smaller]) & (areas[smaller] < min_area)]
-        kept = np.ones(len(segments), bool)
-        kept[gone] = False
-        return segments[kept]
 
     def _drop_slivers(self, pieces: Labels, owner: Labels, min_area: float) -> tuple[Labels, Labels]:
         """Give up pieces that are too small or nowhere wide enough; renumbers what stays."""

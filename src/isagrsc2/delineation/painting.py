@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isagrsc2.delineation.components import drop_small
+from isagrsc2.options import check_number, check_numbers, check_whole
 
 BoolArray = npt.NDArray[np.bool_]
 Image = npt.NDArray[np.uint8]
@@ -71,6 +72,16 @@ class Whitened:
     canny: tuple[float, float]
     edge_kernel: int
     edge_growths: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_whole("painter.frame", self.frame, 1)
+        check_whole("painter.grow", self.grow, 0)
+        check_number("painter.dark_speck", self.dark_speck, 0)
+        check_number("painter.bright_remnant", self.bright_remnant, 0)
+        check_numbers("painter.canny", self.canny, 2, 0)
+        check_whole("painter.edge_kernel", self.edge_kernel, 1)
+        check_whole("painter.edge_growths", self.edge_growths, 0)
 
     def view(self, image: Image, covered: BoolArray) -> View:
         """Paint (H, W, 3) where ``covered`` (H, W), grown, and where only specks are left."""

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.options import check_number, check_whole
+
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -21,6 +23,10 @@ class GridPoints:
     """
 
     side: int
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        check_whole("search.prompts.side", self.side, 1)
 
     def points(self, residual: BoolArray) -> FloatArray:
         """Return (side * side, 2) float; as segment-anything's ``build_point_grid``, scaled to the tile."""
@@ -45,6 +51,11 @@ class ResidualPoints:
 
     spacing: int
     min_depth: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_whole("search.prompts.spacing", self.spacing, 1)
+        check_number("search.prompts.min_depth", self.min_depth, 0)
 
     def points(self, residual: BoolArray) -> FloatArray:
         """Return (N, 2) float, the deepest first."""

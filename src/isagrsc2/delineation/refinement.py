@@ -12,6 +12,8 @@ from isagrsc2.delineation.duplicates import drop_duplicates, overlaps_across
 from isagrsc2.delineation.painting import paint
 from isagrsc2.delineation.rounds import Search
 from isagrsc2.delineation.segments import Segments
+from isagrsc2.errors import InputError
+from isagrsc2.options import check_number, check_numbers, check_share, check_whole
 from isagrsc2.segmenters.protocol import Segmenter
 
 BoolArray = npt.NDArray[np.bool_]
@@ -57,6 +59,20 @@ class HeterogeneousRefinement:
     duplicate_iou: float
     known_iou: float
     replaced: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_share("refinement.min_share", self.min_share)
+        check_share("refinement.min_inner_edges", self.min_inner_edges)
+        check_share("refinement.duplicate_iou", self.duplicate_iou)
+        check_share("refinement.known_iou", self.known_iou)
+        check_share("refinement.replaced", self.replaced)
+        check_number("refinement.min_entropy", self.min_entropy, 0, 8)
+        check_whole("refinement.blur", self.blur, 1)
+        if self.blur % 2 == 0:
+            raise InputError(f"refinement.blur={self.blur} does not fit; give an odd number.")
+        check_numbers("refinement.canny", self.canny, 2, 0)
+        check_whole("refinement.outline_band", self.outline_band, 0)
 
     def refine(self, segments: Segments, image: Image, segmenter: Segmenter, min_area: float) -> Segments:
         """Split the suspects among ``segments``.

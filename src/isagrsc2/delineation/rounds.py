@@ -14,6 +14,7 @@ import numpy.typing as npt
 from isagrsc2.delineation.coverage import residual_share
 from isagrsc2.delineation.painting import View
 from isagrsc2.delineation.segments import Segments
+from isagrsc2.options import check_share, check_whole
 from isagrsc2.segmenters.protocol import Segmenter
 
 BoolArray = npt.NDArray[np.bool_]
@@ -74,6 +75,11 @@ class Prompting:
     rounds: Mapping[str, Round]
     max_rounds: int
     min_residual: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_whole("prompting.max_rounds", self.max_rounds, 1)
+        check_share("prompting.min_residual", self.min_residual)
 
 
 def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, prompting: Prompting, min_area: float) -> Segments:

@@ -1,5 +1,6 @@
 """How a round asks and what it accepts: greedily on what is left, or as segment-anything's automatic masks."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from isagrsc2.delineation.coverage import in_decoder_frame
 from isagrsc2.delineation.duplicates import box_nms
 from isagrsc2.delineation.segments import Segments
+from isagrsc2.options import check_share, check_whole
 from isagrsc2.segmenters.protocol import Candidates, Segmenter
 
 BoolArray = npt.NDArray[np.bool_]
@@ -45,6 +47,13 @@ class ResidualSearch:
     min_score: float
     min_stability: float
     max_overlap: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_whole("search.batch", self.batch, 1)
+        check_share("search.min_score", self.min_score)
+        check_share("search.min_stability", self.min_stability)
+        check_share("search.max_overlap", self.max_overlap)
 
     def search(
         self, segmenter: Segmenter, embedding: Any, valid: BoolArray, settled: BoolArray, number: int, min_area: float
@@ -102,6 +111,14 @@ class AutomaticSearch:
     max_box_iou: float
     max_settled: float
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_whole("search.batch", self.batch, 1)
+        check_share("search.min_score", self.min_score)
+        check_share("search.min_stability", self.min_stability)
+        check_share("search.max_box_iou", self.max_box_iou)
+        check_share("search.max_settled", self.max_settled)
+
     def search(
         self,
         segmenter: Segmenter,
@@ -116,10 +133,13 @@ class AutomaticSearch:
         inside = valid[np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)]
         points = points[inside]
         parts = [Segments.empty(valid.shape)]
+        seen: set[bytes] = set()
         for start in range(0, len(points), self.batch):
             candidates = segmenter.segment(embedding, points[start : start + self.batch])
             point, mask = np.nonzero((candidates.scores > self.min_score) & (candidates.stability >= self.min_stability))
-            rows = point, mask
+            # The very same mask, found from another point, would not survive the suppression: it need not be enlarged.
+            fresh = np.array([_is_new(candidates, row, seen) for row in zip(point, mask, strict=True)], bool)
+            rows = point[fresh], mask[fresh]
             masks = segmenter.enlarge(embedding, candidates.logits[rows]) & valid  # (K, H, W)
             parts.append(Segments.from_masks(masks, *_values(candidates, rows, number)))
         found = Segments.concatenate(*parts)
@@ -127,6 +147,15 @@ class AutomaticSearch:
         found = found[box_nms(found.boxes - np.array([0, 0, 1, 1]), found.scores, self.max_box_iou)]
         painted = np.array([np.count_nonzero(settled[box] & crop) for box, crop in found], np.int64)
         return found[(painted < self.max_settled * found.areas) | (painted == 0)]
+
+
+def _is_new(candidates: Candidates, row: tuple[Any, Any], seen: set[bytes]) -> bool:
+    """Whether a mask with its score is not among those seen; adds it."""
+    digest = hashlib.blake2b(np.ascontiguousarray(candidates.logits[row]).data, digest_size=16)
+    digest.update(candidates.scores[row].tobytes())
+    new = digest.digest() not in seen
+    seen.add(digest.digest())
+    return new
 
 
 def _values(

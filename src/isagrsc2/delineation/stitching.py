@@ -20,6 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from isagrsc2.delineation.merging import fill_gaps
+from isagrsc2.options import check_share
 from isagrsc2.scene.polygons import polygonise, rasterise
 
 Bounds = tuple[int, int, int, int]
@@ -64,6 +65,11 @@ class Stitching:
 
     min_iou: float
     min_contained: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_share("stitching.min_iou", self.min_iou)
+        check_share("stitching.min_contained", self.min_contained)
 
 
 @dataclass(frozen=True)

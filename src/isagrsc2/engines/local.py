@@ -6,6 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from isagrsc2.options import check_whole
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -27,6 +29,10 @@ class LocalEngine:
     """
 
     workers: int
+
+    def __post_init__(self) -> None:
+        """Check the number."""
+        check_whole("engine.workers", self.workers, 1)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """See ``Engine``."""

@@ -11,9 +11,14 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import NotGeoreferencedWarning
 
+from isagrsc2.errors import InputError
 from isagrsc2.export.result import SceneResult
 from isagrsc2.files import replacing, scratch
+from isagrsc2.options import check_choice, check_whole
 from isagrsc2.scene.burning import Burner, blocks
+
+# What loses nothing and every GDAL reads.
+COMPRESSIONS = ("NONE", "DEFLATE", "LZW", "ZSTD")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,13 @@ class Instances:
 
     block: int
     compression: str
+
+    def __post_init__(self) -> None:
+        """Check the options before the work, not after it."""
+        check_whole("export.instances.block", self.block, 16)
+        if self.block % 16:
+            raise InputError(f"export.instances.block={self.block} does not fit; give a multiple of 16.")
+        check_choice("export.instances.compression", self.compression, COMPRESSIONS)
 
     def write(self, result: SceneResult, folder: Path) -> Path:
         """See ``Exporter``."""

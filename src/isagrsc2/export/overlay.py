@@ -18,6 +18,7 @@ from isagrsc2.export.palette import PALETTES, colour_neighbours
 from isagrsc2.export.result import SceneResult
 from isagrsc2.export.sheet import DOT, LegendEntry, compose_sheet
 from isagrsc2.files import replacing
+from isagrsc2.options import check_number, check_share, check_whole
 from isagrsc2.parcels import CLASS_NAMES, length_m, move
 from isagrsc2.scene.raster import Scene
 
@@ -55,6 +56,13 @@ class Overlay:
     max_enlargement: float
     opacity: float
     line_width: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        check_whole("export.overlay.max_size", self.max_size, 1)
+        check_number("export.overlay.max_enlargement", self.max_enlargement, 1)
+        check_share("export.overlay.opacity", self.opacity)
+        check_number("export.overlay.line_width", self.line_width, 0)
 
     def write(self, result: SceneResult, folder: Path) -> Path:
         """See ``Exporter``."""

@@ -10,10 +10,13 @@ import pyogrio
 
 from isagrsc2.export.result import SceneResult
 from isagrsc2.files import replacing
+from isagrsc2.options import check_choice
 
 # Version of https://geoparquet.org; the first with a bounding box per row, by which readers skip what they do not need.
 GEOPARQUET = "1.1.0"
 LAYER = "parcels"
+# What Parquet knows and readers do not have to be asked for.
+COMPRESSIONS = ("zstd", "snappy", "gzip", "brotli", "lz4", "none")
 # GeoPackage stores when a layer was changed; a constant makes equal results equal files.
 LAST_CHANGE = "1970-01-01T00:00:00Z"
 
@@ -27,6 +30,10 @@ class GeoParquet:
     """
 
     compression: str
+
+    def __post_init__(self) -> None:
+        """Check the option before the work, not after it."""
+        check_choice("export.geoparquet.compression", self.compression, COMPRESSIONS)
 
     def write(self, result: SceneResult, folder: Path) -> Path:
         """See ``Exporter``."""

@@ -18,6 +18,9 @@ from isagrsc2.scene.burning import BLOCK, Burner, blocks
 # IoU above which two parcels are the same; the usual one.
 MATCHING_IOU = 0.5
 
+# What is compared where nothing was classified.
+ALL_SEGMENTS = "all segments (unclassified)"
+
 ValidMask = Callable[[Window], npt.NDArray[np.bool_]]
 
 
@@ -47,7 +50,7 @@ def count_rounds(
     unclassified = len(segments) > 0 and bool((names == "unclassified").all())
     chosen = np.arange(1, len(segments) + 1)[unclassified | (names == "cultivated")]
     return SceneCounts(
-        predictions="all segments (unclassified)" if unclassified else "cultivated segments",
+        predictions=ALL_SEGMENTS if unclassified else "cultivated segments",
         rounds=_rounds(overlaps, segments, chosen, rounds),
         oracle_class=_rounds(overlaps, segments, np.asarray(mostly_inside(overlaps), np.int64), rounds),
     )

@@ -30,7 +30,7 @@ def read_label_raster(path: Path, scene: Scene) -> tuple[list[shapely.Geometry],
             # A label raster without georeference is a normal case here, and its size is checked.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             dataset = rasterio.open(path)
-        with dataset:
+        with rasterio.Env(), dataset:  # outside of one GDAL writes its warnings to standard error itself
             if dataset.count != 1:
                 raise InputError(
                     f"{path} has {dataset.count} bands, so it is no label raster; give one band with an id per parcel, "

@@ -217,11 +217,12 @@ def _read_raw(
     if out_shape is not None:
         options["out_shape"] = (len(distinct), *out_shape)
     try:
-        raw = dataset.read(**options, resampling=resampling)  # (D, H, W)
-        masks = dataset.read_masks(**options, resampling=Resampling.nearest)  # (D, H, W)
-        if np.issubdtype(raw.dtype, np.inexact) and not np.isfinite(raw).all():
-            # An average with one value that is not finite is not: there the pixel is sampled, as its mask is.
-            raw = np.where(np.isfinite(raw), raw, dataset.read(**options, resampling=Resampling.nearest))
+        with rasterio.Env():  # outside of one GDAL writes its warnings to standard error itself
+            raw = dataset.read(**options, resampling=resampling)  # (D, H, W)
+            masks = dataset.read_masks(**options, resampling=Resampling.nearest)  # (D, H, W)
+            if np.issubdtype(raw.dtype, np.inexact) and not np.isfinite(raw).all():
+                # An average with one value that is not finite is not: there the pixel is sampled, as its mask is.
+                raw = np.where(np.isfinite(raw), raw, dataset.read(**options, resampling=Resampling.nearest))
     except RasterioError as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(f"{dataset.name} is damaged or breaks off ({reason}); replace the file.") from None

@@ -156,7 +156,7 @@ class Synthetic:
     """``scene=synthetic``: farmland drawn from one or several seeds; attributes as ``SyntheticScene``.
 
     Attributes:
-        seeds: one scene each.
+        seeds: one scene each; a single number stands for a list of it.
         width: px.
         height: px.
         style: what farmland looks like.
@@ -165,7 +165,7 @@ class Synthetic:
         stretch: see ``open_scene``.
     """
 
-    seeds: Sequence[int]
+    seeds: Sequence[int] | int
     width: int
     height: int
     style: FarmlandStyle
@@ -174,21 +174,28 @@ class Synthetic:
     stretch: StretchMeasure
 
     def sources(self) -> list[SyntheticScene]:
-        """One scene per seed."""
+        """One scene per seed.
+
+        Raises:
+            InputError: a number, the CRS or the origin does not fit.
+        """
         check_whole("scene.width", self.width, 64)
         check_whole("scene.height", self.height, 64)
-        for seed in self.seeds:
+        seeds = [self.seeds] if isinstance(self.seeds, int) else list(self.seeds)
+        for seed in seeds:
             check_whole("scene.seeds", seed, 0)
-        if not self.seeds:
+        if not seeds:
             raise InputError("scene.seeds is empty; give a number for every scene, as in scene.seeds=[7].")
         try:
             CRS.from_user_input(self.crs)
         except (CRSError, ValueError):  # EPSG:letters
             raise InputError(f"scene.crs={self.crs} is no coordinate reference system; give one such as EPSG:32632.") from None
+        if len(self.origin_xy) != 2:
+            raise InputError(f"scene.origin_xy={list(self.origin_xy)} must be two map coordinates, as in [500000, 5540000].")
         x, y = self.origin_xy
         return [
             SyntheticScene(seed, self.width, self.height, self.style, self.crs, (x, y), self.stretch)
-            for seed in dict.fromkeys(self.seeds)
+            for seed in dict.fromkeys(seeds)
         ]
 
 

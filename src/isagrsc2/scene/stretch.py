@@ -46,19 +46,23 @@ class PercentileStretch:
         low: percentile that becomes 0.
         high: percentile that becomes 255.
         joint: one range for the three bands together, which keeps hues; else one range per band.
-        max_gain: 8-bit images are already made for the eye and are amplified at most this much, so that the noise of a
-            uniform image does not become texture. Other dtypes have no natural range and are not limited.
+        enough: an 8-bit image whose values span this range is made for the eye and stays as it is; a duller one is
+            stretched. Other dtypes have no natural range and are always stretched.
+        max_gain: a dull 8-bit image is amplified at most this much, so that the noise of a uniform image does not become
+            texture.
     """
 
     low: float
     high: float
     joint: bool
+    enough: float
     max_gain: float
 
     def __post_init__(self) -> None:
         """Check the percentiles and the gain."""
         check_number("scene.stretch.low", self.low, 0, 100)
         check_number("scene.stretch.high", self.high, 0, 100)
+        check_number("scene.stretch.enough", self.enough, 0, 256)
         check_number("scene.stretch.max_gain", self.max_gain, 1)
         if self.low >= self.high:
             raise InputError(f"scene.stretch.low={self.low} must be smaller than scene.stretch.high={self.high}.")
@@ -76,6 +80,8 @@ class PercentileStretch:
         axis = None if self.joint else 0
         low, high = np.percentile(values, [self.low, self.high], axis=axis)
         low, high = np.broadcast_to(low, 3).copy(), np.broadcast_to(high, 3).copy()
+        if raw.dtype == np.uint8 and (high - low).max() >= self.enough:
+            return Stretch((0.0, 0.0, 0.0), (255.0, 255.0, 255.0))
         # A constant band has no range: give it one, centred, so that it becomes mid grey instead of dividing by zero.
         lacking = np.maximum(self._shortest(raw.dtype, np.maximum(np.abs(low), np.abs(high))) - (high - low), 0.0) / 2
         low, high = low - lacking, high + lacking

@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.errors import InputError
+from isagrsc2.options import check_number, check_numbers, check_whole
 from isagrsc2.segmenters.protocol import BoolArray, Candidates, FloatArray
 from isagrsc2.segmenters.region_tree import RegionTree, build_region_tree
 
@@ -99,6 +101,18 @@ class RegionSegmenter:
     steepness: float
     stability_factor: float
     reduction: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name in ("min_depth", "suppression", "colour_weight", "small", "steepness"):
+            check_number(f"segmenter.{name}", getattr(self, name), 0)
+        for name in ("sigma", "suppression_radius"):  # a Gaussian has a width
+            check_number(f"segmenter.{name}", getattr(self, name), 0.1)
+        check_numbers("segmenter.levels", self.levels, 3, 0)
+        if sorted(self.levels) != list(self.levels):
+            raise InputError(f"segmenter.levels={list(self.levels)} must ascend; give the finest level first.")
+        check_number("segmenter.stability_factor", self.stability_factor, 1)
+        check_whole("segmenter.reduction", self.reduction, 1)
 
     def embed(self, image: npt.NDArray[np.uint8]) -> RegionEmbedding:
         """Build the hierarchy of (H, W, 3) uint8."""

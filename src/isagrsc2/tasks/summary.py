@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from isagrsc2.metrics.scoring import ALL_SEGMENTS
 from isagrsc2.scene.sources import Source
 
 HECTARE = 10_000.0  # m²
@@ -37,13 +38,13 @@ def _area(figures: Mapping[str, Any]) -> str:
 
 
 def _add_reference(table: Table, reference: Mapping[str, Any]) -> None:
-    """Figures against the reference after every round."""
-    table.add_row("reference", f"{reference['parcels']} parcels, {reference['path']}")
-    for title, rounds in (
-        (reference["predictions"], reference["rounds"]),
-        ("segments a perfect classifier would keep", reference["oracle_class"]["rounds"]),
-    ):
-        table.add_section()
+    """Figures against the reference after every round; without classes only those of a perfect classifier say something."""
+    compared = {"kept as a perfect classifier would": reference["oracle_class"]["rounds"]}
+    if reference["predictions"] != ALL_SEGMENTS:
+        compared = {reference["predictions"]: reference["rounds"]} | compared
+    table.add_section()
+    table.add_row("reference", f"{reference['parcels']} parcels, {Path(reference['path']).name}")
+    for title, rounds in compared.items():
         table.add_row("compared", title)
         for label, key in (("area IoU", "area_iou"), ("F1 at IoU 0.5", "object_f1"), ("mean best IoU", "mean_best_iou")):
             table.add_row(f"  {label}", "  ".join(_figure(figures[key]) for figures in rounds))
