@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from isagrsc2.delineation.duplicates import box_nms, drop_duplicates, mask_overlaps, overlaps_across
+from isagrsc2.delineation.duplicates import box_nms, drop_duplicates, overlaps_across
 from isagrsc2.delineation.segments import Segments
 
 MASKS = st.lists(arrays(np.bool_, (6, 8)), min_size=1, max_size=6)
+
+
+def mask_overlaps(segments: Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs ``first < second`` of one container that share pixels."""
+    first, second, shared = overlaps_across(segments, segments)
+    once = first < second
+    order = np.lexsort((second[once], first[once]))
+    return first[once][order], second[once][order], shared[once][order]
 
 
 def test_of_two_overlapping_boxes_the_better_stays() -> None:

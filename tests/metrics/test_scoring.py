@@ -11,7 +11,7 @@ from rasterio.windows import Window
 from isagrsc2.metrics.coverage import CoverageCounts
 from isagrsc2.metrics.objects import MatchCounts
 from isagrsc2.metrics.pixels import AreaCounts
-from isagrsc2.metrics.scoring import count_coverage_rounds, count_rounds
+from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.reference.parcels import reference_from_polygons
 
 SHAPE = (10, 12)
@@ -94,11 +94,6 @@ def test_scores_are_plain_numbers():
     assert {type(value) for entry in report["rounds"] for value in entry.values()} <= {int, float, type(None)}
     assert report["rounds"][1]["area_iou"] == 0.5
     assert report["oracle_class"]["rounds"][1]["object_f1"] == pytest.approx(2 / 3)
-
-
-def test_coverage_needs_no_reference():
-    segments = table((shapely.box(0, 0, 6, 10), "unclassified", 1), (shapely.box(6, 0, 12, 5), "unclassified", 2))
-    assert count_coverage_rounds(segments, SHAPE, everywhere, 2) == (CoverageCounts(60, 120), CoverageCounts(90, 120))
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from isagrsc2.errors import InputError
-from isagrsc2.reference.parcels import rasterise_reference, reference_from_polygons
+from isagrsc2.reference.parcels import reference_from_polygons
 
 SHAPE = (8, 10)  # rows, columns
 WHOLE = Window(0, 0, 10, 8)
@@ -21,10 +21,10 @@ def test_a_pixel_belongs_to_the_parcel_its_centre_lies_in():
     reference = reference_from_polygons([shapely.box(1.6, 0.4, 4.4, 2)], [7], SHAPE, "test")
     expected = np.zeros(SHAPE, np.int32)
     expected[0:2, 2:4] = 7
-    labels = rasterise_reference(reference, WHOLE)
+    labels = reference.burner().burn(WHOLE)
     assert labels.dtype == np.int32
     np.testing.assert_array_equal(labels, expected)
-    np.testing.assert_array_equal(rasterise_reference(reference, Window(3, 1, 4, 5)), expected[1:6, 3:7])
+    np.testing.assert_array_equal(reference.burner().burn(Window(3, 1, 4, 5)), expected[1:6, 3:7])
 
 
 def test_earlier_parcels_keep_what_they_share_with_later_ones():
@@ -32,7 +32,7 @@ def test_earlier_parcels_keep_what_they_share_with_later_ones():
     reference = reference_from_polygons(polygons, [1, 2, 3, 4], SHAPE, "test")
     # 2 lies partly and 4 entirely on earlier ones; 3 only touches 2.
     assert reference.counts() == {"parcels": 4, "repaired": 0, "overlapping": 2, "outside": 0}
-    assert rasterise_reference(reference, WHOLE)[2].tolist() == [1, 1, 1, 1, 2, 2, 3, 3, 0, 0]
+    assert reference.burner().burn(WHOLE)[2].tolist() == [1, 1, 1, 1, 2, 2, 3, 3, 0, 0]
 
 
 def test_parcels_are_clipped_to_the_scene():
@@ -58,7 +58,7 @@ def test_invalid_polygons_are_repaired_and_counted():
     assert reference.repaired == 2
     assert reference.parcels.is_valid.all()
     assert reference.parcels.area[0] == 8
-    labels = rasterise_reference(reference, WHOLE)
+    labels = reference.burner().burn(WHOLE)
     assert labels[6, 4] == 2  # enclosed twice
 
 
@@ -80,7 +80,7 @@ def test_a_scene_may_have_no_parcels():
     reference = reference_from_polygons([], [], SHAPE, "test")
     assert isinstance(reference.parcels, gpd.GeoDataFrame)
     assert reference.counts() == {"parcels": 0, "repaired": 0, "overlapping": 0, "outside": 0}
-    assert not rasterise_reference(reference, WHOLE).any()
+    assert not reference.burner().burn(WHOLE).any()
 
 
 def test_what_does_not_reach_into_the_scene_is_refused_with_both_extents():
@@ -98,11 +98,11 @@ def test_windows_are_cut_from_the_whole(polygons, side):
         reference = reference_from_polygons(polygons, range(1, len(polygons) + 1), SHAPE, "test")
     except InputError:
         return  # less than a pixel
-    whole = rasterise_reference(reference, WHOLE)
+    whole = reference.burner().burn(WHOLE)
     for row in range(0, 8, side):
         for column in range(0, 10, side):
             window = Window(column, row, min(side, 10 - column), min(side, 8 - row))
-            np.testing.assert_array_equal(rasterise_reference(reference, window), whole[window.toslices()])
+            np.testing.assert_array_equal(reference.burner().burn(window), whole[window.toslices()])
 
 
 @settings(max_examples=50, deadline=None)
@@ -116,4 +116,4 @@ def test_shapely_finds_the_same_pixels(triangle):
     distance = shapely.distance(triangle.boundary, shapely.points(columns, rows))
     inside = shapely.contains_xy(triangle, columns, rows)
     clear = distance > 1e-6  # a centre on the border may go either way
-    np.testing.assert_array_equal((rasterise_reference(reference, WHOLE) == 1)[clear], inside[clear])
+    np.testing.assert_array_equal((reference.burner().burn(WHOLE) == 1)[clear], inside[clear])

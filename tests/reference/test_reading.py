@@ -12,7 +12,6 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from isagrsc2.errors import InputError
-from isagrsc2.reference.parcels import rasterise_reference
 from isagrsc2.reference.reading import read_reference
 from isagrsc2.scene.raster import Scene, open_scene
 from isagrsc2.scene.stretch import NoStretch
@@ -68,7 +67,7 @@ def on_map() -> gpd.GeoDataFrame:
 
 
 def labels(path: Path, scene: Scene) -> np.ndarray:
-    return rasterise_reference(read_reference(path, scene), Window(0, 0, WIDTH, HEIGHT))
+    return read_reference(path, scene).burner().burn(Window(0, 0, WIDTH, HEIGHT))
 
 
 def write_via(path: Path, *filenames: str) -> Path:

@@ -39,15 +39,6 @@ def box_nms(boxes: npt.NDArray[Any], scores: npt.NDArray[np.floating[Any]], max_
     return np.array(kept, np.int64)
 
 
-def mask_overlaps(segments: Segments) -> tuple[IntArray, IntArray, IntArray]:
-    """Pairs of segments that share pixels: rows ``first < second`` (P,), and the shared pixels (P,).
-
-    Only pairs whose boxes overlap are looked at, and only inside the overlap of the boxes.
-    """
-    first, second, _ = _pairs(segments)
-    return _overlapping(segments, first, second)
-
-
 def overlaps_across(one: Segments, two: Segments) -> tuple[IntArray, IntArray, IntArray]:
     """Pairs of a segment of ``one`` and a segment of ``two`` that share pixels: rows in each, and the shared pixels."""
     count = len(one)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.windows import Window
 
-from isagrsc2.metrics.coverage import CoverageCounts, count_coverage
+from isagrsc2.metrics.coverage import count_coverage
 from isagrsc2.metrics.objects import count_best_ious, count_matches, mostly_inside
 from isagrsc2.metrics.overlaps import Overlaps, count_overlaps, sum_overlaps
 from isagrsc2.metrics.pixels import count_area
@@ -54,14 +54,6 @@ def count_rounds(
         rounds=_rounds(overlaps, segments, chosen, rounds),
         oracle_class=_rounds(overlaps, segments, np.asarray(mostly_inside(overlaps), np.int64), rounds),
     )
-
-
-def count_coverage_rounds(
-    segments: gpd.GeoDataFrame, shape: tuple[int, int], valid: ValidMask, rounds: int, block: int = BLOCK
-) -> tuple[CoverageCounts, ...]:
-    """Count what segments cover after every round, for scenes without a reference; arguments as ``count_rounds``."""
-    overlaps = _overlaps(segments, Burner([], []), shape, valid, block)
-    return tuple(count_coverage(overlaps.keep_predicted(ids)) for ids in _until(segments, rounds))
 
 
 def _overlaps(segments: gpd.GeoDataFrame, reference: Burner, shape: tuple[int, int], valid: ValidMask, block: int) -> Overlaps:

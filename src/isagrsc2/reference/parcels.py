@@ -7,7 +7,6 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.windows import Window
 
 from isagrsc2.errors import InputError
 from isagrsc2.scene.burning import Burner
@@ -47,11 +46,6 @@ class Reference:
             "overlapping": self.overlapping,
             "outside": self.outside,
         }
-
-
-def rasterise_reference(reference: Reference, window: Window) -> npt.NDArray[np.int32]:
-    """Label raster (h, w) of a window given in scene px; see ``Burner``. For many windows keep ``burner()``."""
-    return reference.burner().burn(window)
 
 
 def reference_from_polygons(
