@@ -188,6 +188,19 @@ def assert_no_border_follows_a_seam(tiled: np.ndarray, whole: np.ndarray, tiling
         assert borders[0] <= borders[1] + 0.01, f"row {y}"
 
 
+def test_ctrl_c_says_how_to_go_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupted(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isagrsc2.tasks.segment.delineate", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        run(*SMALL)
+    assert stopped.value.code == 130
+    assert caplog.messages[-1] == f"interrupted; the same command with output_dir={tmp_path / 'out'} goes on."
+
+
 def test_a_killed_run_goes_on(run: Run, tmp_path: Path) -> None:
     scene = [
         "scene=synthetic",

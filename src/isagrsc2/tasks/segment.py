@@ -34,6 +34,9 @@ from isagrsc2.tasks.tracking import Tracker
 
 logger = logging.getLogger(__name__)
 
+# What a shell reports for a program ended by Ctrl-C.
+_INTERRUPTED = 130
+
 # Everything the parts of a scene depend on, besides its pixels.
 _PART_OPTIONS = ("tiling", "segmenter", "prompting", "refinement", "merging", "parcels")
 
@@ -61,7 +64,7 @@ def segment(cfg: DictConfig) -> float:
 
     Raises:
         InputError: the only scene cannot be used, or an option does not fit.
-        SystemExit: with 1, when some of several scenes failed; they are listed.
+        SystemExit: with 1, when some of several scenes failed; they are listed. With 130, when interrupted by Ctrl-C.
     """
     _check(cfg)
     sources = instantiate(cfg.scene, _convert_="all").sources()
@@ -80,6 +83,9 @@ def segment(cfg: DictConfig) -> float:
                 logger.error("%s", error)
                 continue
             coverage.append(metrics["coverage"][-1])
+    except KeyboardInterrupt:
+        logger.error("interrupted; the same command with output_dir=%s goes on.", cfg.output_dir)
+        sys.exit(_INTERRUPTED)
     finally:
         run.tracker.finish(failed=len(failed))
     if failed:
@@ -136,6 +142,10 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         parcels_of_reference = read_reference(Path(reference), scene) if reference != "none" else None
         min_area = _min_area(cfg, scene)
         store = PartStore.open(folder / "parts", _fingerprint(cfg, source, min_area))
+        if len(run.method.tiling.tiles(scene.width, scene.height)) > 1:
+            logger.info(
+                "%s: should this run be stopped, the same command with output_dir=%s goes on", source.name, cfg.output_dir
+            )
         with TileProgress(source.name) as progress:
             delineated = delineate(scene, run.method, min_area, store, run.engine, progress.begin)
         watch.add(delineated.seconds)
