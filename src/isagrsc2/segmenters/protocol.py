@@ -41,7 +41,8 @@ class Candidates:
 
     Attributes:
         logits: (N, M, h, w) real numbers in the decoder frame; the mask is where they are > 0.
-        scores: (N, M) float32, the segmenter's own estimate of the mask's IoU with a true object, 0 to 1.
+        scores: (N, M) float32, the segmenter's own estimate of the mask's IoU with a true object, 0 to 1 (a regression like
+            SAM's may leave that range a little).
         stability: (N, M) float32, IoU of the mask with itself between a stricter and a looser threshold, 0 to 1.
     """
 
