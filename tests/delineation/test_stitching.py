@@ -91,12 +91,32 @@ def test_scores_are_weighted_by_area_and_the_first_round_counts() -> None:
 
 def test_disagreement_links_a_segment_to_one_partner_only() -> None:
     left, right = np.zeros((10, 20), int), np.zeros((10, 20), int)
+    left[0:10, 0:10] = 1  # one large field, seen whole; 20 px of it in the overlap
+    right[0:6, 8:20] = 1  # the right tile sees two fields, cut by its edge: 24 and 16 px in the overlap, of which 12 and 8
+    right[6:10, 8:20] = 2  # lie in the left field: IoU 12 / 32 and 8 / 28, and less than 0.8 of the smaller one
+    parts = [part(TILES[0], left), part(TILES[1], right)]
+    assert links(*parts, SIZE, RULE) == []
+    right[6:10, 10:20] = 0  # now all of the lower one does: it is its end
+    parts = [part(TILES[0], left), part(TILES[1], right)]
+    assert links(*parts, SIZE, RULE) == [(0, 1)]
+
+
+def test_what_both_tiles_cut_is_one_parcel_where_one_of_them_sees_no_border() -> None:
+    left, right = np.zeros((10, 20), int), np.zeros((10, 20), int)
     left[0:10, 0:12] = 1  # one large field, cut by its tile's edge
-    right[0:6, 8:20] = 1  # the right tile sees two fields, both wholly inside the other's one
+    right[0:6, 8:20] = 1  # the right tile cuts two fields, both wholly inside the other's one
     right[6:10, 8:20] = 2
     parts = [part(TILES[0], left), part(TILES[1], right)]
-    assert links(*parts, SIZE, RULE) == [(0, 0)]  # IoU 24 / 40 with the upper one
-    assert len(join(parts)) == 2
+    assert sorted(links(*parts, SIZE, RULE)) == [(0, 0), (0, 1)]
+    assert len(join(parts)) == 1  # two would meet the large one along the seam
+
+
+def test_a_small_whole_does_not_stand_for_a_large_part() -> None:
+    left, right = np.zeros((10, 20), int), np.zeros((10, 20), int)
+    left[2:8, 9:11] = 1  # 12 px, seen whole by the left tile
+    right[0:10, 8:20] = 1  # 120 px, cut by the right tile's edge, hold all of it
+    parcels = join([part(TILES[0], left), part(TILES[1], right)])
+    assert max(parcel.polygon.area for parcel in parcels) >= 100  # the right tile's core
 
 
 def test_only_inner_edges_cut() -> None:

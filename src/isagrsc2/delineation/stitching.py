@@ -117,7 +117,7 @@ def stitch(
         if one < two
         for a, b in links(load(one), load(two), size, rule)
     ]
-    parcels = _gather(members, same)
+    parcels = _gather(members, same, rule)
     pieces: dict[int, list[shapely.Geometry]] = {}
     for tile in range(len(bounds)):
         for label, polygon in _paint_core(tile, neighbours[tile], load, members, parcels, min_area):
@@ -139,7 +139,9 @@ def stitch(
 def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[tuple[int, int]]:
     """Rows (a, b) of two parts that show the same parcel, judged inside the overlap of their windows.
 
-    Each segment gets at most one partner, the best, so that disagreement between tiles never runs fields together in a chain.
+    Each segment gets at most one partner, the best, so that disagreement between tiles does not run fields together in a
+    chain. Only where the edges of both tiles cut two segments, and one holds the other, are they joined in any case: neither
+    tile knows where they end, and a border between them would follow a seam.
     """
     x0, y0 = max(one.bounds[0], two.bounds[0]), max(one.bounds[1], two.bounds[1])
     x1, y1 = min(one.bounds[2], two.bounds[2]), min(one.bounds[3], two.bounds[3])
@@ -153,14 +155,17 @@ def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[
     area_a = np.bincount(first.ravel(), minlength=len(one.polygons) + 1)[1:][a]
     area_b = np.bincount(second.ravel(), minlength=width)[1:][b]
     iou = shared / (area_a + area_b - shared)
-    cut = cut_by_edge(one, size)[a] | cut_by_edge(two, size)[b]
-    alike = (iou >= rule.min_iou) | (cut & (shared >= rule.min_contained * np.minimum(area_a, area_b)))
+    cut_a, cut_b = cut_by_edge(one, size)[a], cut_by_edge(two, size)[b]
+    contained = shared >= rule.min_contained * np.minimum(area_a, area_b)
+    alike = (iou >= rule.min_iou) | ((cut_a | cut_b) & contained)
+    # Neither tile sees the end of these, and one of them sees no border between them: with one there would be a seam.
+    open_ended = cut_a & cut_b & contained
     found: list[tuple[int, int]] = []
     taken_a: set[int] = set()
     taken_b: set[int] = set()
     for row in np.lexsort((b, a, -shared, -iou)).tolist():
         left, right = int(a[row]), int(b[row])
-        if alike[row] and left not in taken_a and right not in taken_b:
+        if open_ended[row] or (alike[row] and left not in taken_a and right not in taken_b):
             found.append((left, right))
             taken_a.add(left)
             taken_b.add(right)
@@ -266,13 +271,16 @@ def _collect(tiles: int, load: Callable[[int], Part], size: tuple[int, int]) -> 
     return _Members(np.cumsum(counts), areas, in_core, cut, scores, stability, rounds)
 
 
-def _gather(members: _Members, same: Sequence[tuple[int, int]]) -> _Parcels:
+def _gather(members: _Members, same: Sequence[tuple[int, int]], rule: Stitching) -> _Parcels:
     """Unite linked segments and decide how each parcel is drawn."""
     count = len(members.areas)
     one, two = np.array(same, np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(one), np.int8), (one, two)), shape=(count, count))
     parcels, parcel = connected_components(graph, directed=False)
-    whole = ~members.cut
+    # A part is no larger than the whole: what is much smaller than a segment cut by its tile's edge does not show all of it.
+    largest = np.zeros(parcels)
+    np.maximum.at(largest, parcel, members.areas)
+    whole = ~members.cut & (members.areas >= rule.min_contained * largest[parcel])
     # Within a parcel: seen whole before cut, then more of it in the core, then the better score.
     order = np.lexsort((members.scores, members.core_share, whole, parcel))
     representative = np.zeros(count, bool)
