@@ -243,7 +243,7 @@ class _Parcels:
     Attributes:
         parcel: (S,) parcel of each segment, 0..P-1.
         drawn: (S,) whether the segment represents its parcel.
-        clipped: (S,) whether it does so only within its core.
+        cut: (S,) whether it is painted only within its core.
         rank: (S,) place in the order of painting; the last one painted keeps the pixels.
         scores: (P,) of the parcels.
         stability: (P,).
@@ -252,7 +252,7 @@ class _Parcels:
 
     parcel: IntArray
     drawn: npt.NDArray[np.bool_]
-    clipped: npt.NDArray[np.bool_]
+    cut: npt.NDArray[np.bool_]
     rank: IntArray
     scores: npt.NDArray[np.float64]
     stability: npt.NDArray[np.float64]
@@ -286,7 +286,7 @@ def _gather(members: _Members, same: Sequence[tuple[int, int]], rule: Stitching)
     representative = np.zeros(count, bool)
     representative[order[np.append(np.diff(parcel[order]) > 0, np.ones(min(count, 1), bool))]] = True
     seen_whole = np.bincount(parcel[whole], minlength=parcels) > 0  # (P,)
-    clipped = ~seen_whole[parcel]
+    in_pieces = ~seen_whole[parcel]
     # Among parcels: seen whole and mostly in the own core first, then seen whole, then the better score, then the smaller one.
     trusted = whole & (members.core_share >= 0.5)
     rank = np.empty(count, np.int64)
@@ -300,8 +300,8 @@ def _gather(members: _Members, same: Sequence[tuple[int, int]], rule: Stitching)
 
     return _Parcels(
         parcel,
-        (representative & whole) | clipped,
-        clipped,
+        (representative & whole) | in_pieces,
+        members.cut,
         rank,
         mean(members.scores),
         mean(members.stability),
@@ -342,19 +342,18 @@ class _Brush:
 def _brushes(part: Part, offset: int, parcels: _Parcels, frame: Bounds) -> list[_Brush]:
     """What a part paints inside a frame.
 
-    Every segment is painted whole, as a ground on which nothing is left open where tiles disagree; the representatives come
-    over it, and of parcels that nobody sees whole the segments within their cores.
+    Every segment is painted, as a ground on which nothing is left open where tiles disagree; over it come the segments by
+    which parcels are drawn. What its tile's edge cuts is painted within the core: there its outline is trusted.
     """
     count = len(parcels.rank)
     brushes = []
     for row in np.flatnonzero(shapely.intersects(part.polygons, shapely.box(*frame))).tolist():
         segment, shape = offset + row, part.polygons[row]
         turn, parcel = int(parcels.rank[segment]), int(parcels.parcel[segment])
-        brushes.append(_Brush(turn, parcel, shape))
-        if parcels.clipped[segment]:
+        if parcels.cut[segment]:
             shape = _polygonal(shapely.intersection(shape, shapely.box(*part.core)))
-        if parcels.drawn[segment] and not shape.is_empty:
-            brushes.append(_Brush(count + turn, parcel, shape))
+        if not shape.is_empty:
+            brushes.append(_Brush(turn + count * int(parcels.drawn[segment]), parcel, shape))
     return brushes
 
 
