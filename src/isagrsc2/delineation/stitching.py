@@ -1,7 +1,7 @@
 """From the partitions of overlapping tiles to one partition of the scene: no seam, and no parcel twice.
 
 1. *Link.* Two segments of neighbouring tiles are the same parcel where they agree inside the overlap of the windows
-   (connected components over all pairs).
+   (connected components over all pairs), and where the edges of both tiles cut them and one of them holds the other.
 2. *Represent.* A parcel that some tile sees whole is drawn as that tile drew it, across the border of its core. Only a parcel
    that no tile sees whole is put together from what its segments hold in their cores.
 3. *Paint.* Where representatives of different parcels overlap (the tiles disagree), the better seen one keeps the pixels; the
