@@ -12,7 +12,7 @@ LAYERS = [
     {"segmenters", "scene"},
     {"delineation", "classification", "parcels", "reference"},
     {"metrics", "engines", "parts"},
-    {"export", "pipeline"},
+    {"export", "figures", "pipeline"},
     {"tasks"},
 ]
 

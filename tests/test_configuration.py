@@ -17,10 +17,10 @@ ROOTS = [path.stem for path in CONF.glob("*.yaml")]
 Composed = dict[tuple[str, ...], Any]
 
 
-def composed_with(root: str, *overrides: str) -> tuple[Any, list[str]]:
-    """A root configuration, plain and unresolved, and the groups it has chosen from as a command line writes them."""
+def composed_with(root: str, *overrides: str) -> tuple[Any, dict[str, str]]:
+    """A root configuration, plain and unresolved, and what it has chosen: group, as a command line writes it -> option."""
     cfg = compose(root, list(overrides), return_hydra_config=True)
-    chosen = [str(group) for group in cfg.hydra.runtime.choices if not str(group).startswith("hydra/")]
+    chosen = {str(group): str(name) for group, name in cfg.hydra.runtime.choices.items() if not str(group).startswith("hydra/")}
     own = {key: value for key, value in OmegaConf.to_container(cfg, resolve=False).items() if key != "hydra"}
     return own, chosen
 
@@ -34,13 +34,17 @@ def composed() -> Composed:
         for root in ROOTS:
             found[root,], groups = composed_with(root)
             for group in (group for group in groups if "/" not in group):
-                for file in sorted((CONF / group).glob("*.yaml")):
-                    above = f"{group}={file.stem}"
+                # Experiments lie in a folder named like the root they are for.
+                for file in sorted([*(CONF / group).glob("*.yaml"), *(CONF / group / root).glob("*.yaml")]):
+                    above = f"{group}={file.relative_to(CONF / group).with_suffix('')}"
                     found[root, above], inner = composed_with(root, above)
                     for nested in (name for name in inner if name.startswith(f"{group}/")):
                         for one in sorted((CONF / nested.split("@")[0]).glob("*.yaml")):
                             override = f"{nested}={one.stem}"
-                            found[root, above, override], _ = composed_with(root, above, override)
+                            if inner[nested] == one.stem:  # composed above
+                                found[root, above, override] = found[root, above]
+                            else:
+                                found[root, above, override], _ = composed_with(root, above, override)
     return found
 
 
@@ -58,7 +62,9 @@ def targets(node: Any) -> Iterator[dict[str, Any]]:
 
 def test_every_option_file_composes(composed: Composed) -> None:
     """The fixture raises where one does not; here none may have been passed over."""
-    used = {override.split("@")[0].split("=")[0] for key in composed for override in key[1:]}
+    overrides = {override for key in composed for override in key[1:]}
+    # As a path, "data/augment=none" lies in the folder data/augment, "experiment=train/rsscn7" in experiment/train.
+    used = {str(Path(override.split("@")[0].split("=")[0], override.split("=")[1]).parent) for override in overrides}
     inside = {"farmland"}  # chosen inside scene and data options
     folders = {str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")}
     assert {folder for folder in folders if not folder.startswith("hydra/")} == used | inside
@@ -68,7 +74,7 @@ def test_every_target_takes_exactly_its_keys(composed: Composed) -> None:
     nodes = {(node["_target_"], tuple(sorted(node))): node for cfg in composed.values() for node in targets(cfg)}
     assert len(nodes) > 20
     for node in nodes.values():
-        keys = {key for key in node if key not in ("_target_", "_partial_", "_convert_")}
+        keys = {key for key in node if key not in ("_target_", "_partial_", "_convert_", "_recursive_")}
         parameters = inspect.signature(get_object(node["_target_"])).parameters
         named = {name for name, one in parameters.items() if one.kind is not inspect.Parameter.VAR_KEYWORD}
         open_ended = len(named) < len(parameters)

@@ -11,10 +11,8 @@ from isagrsc2.errors import InputError
 CHIPS, _ = brown_and_blue(7, seed=3)
 
 
-def load(checkpoint, architecture="resnet18", attention="cbam", cultivated="as_trained", threshold=0.5, batch=4):
-    return classifier_from_checkpoint(
-        str(checkpoint), architecture, attention, cultivated, threshold, device="cpu", batch=batch
-    )
+def load(checkpoint, network="as_trained", cultivated="as_trained", threshold=0.5, batch=4):
+    return classifier_from_checkpoint(str(checkpoint), network, cultivated, threshold, device="cpu", batch=batch)
 
 
 def edited(checkpoint, path, change):
@@ -44,10 +42,19 @@ def test_round_trip(checkpoint):
     assert p.dtype == np.float32
     # Independent: Lightning's own way of loading.
     module = ChipClassifier.load_from_checkpoint(
-        checkpoint, class_weights="equal", label_smoothing=0.0, optimizer=None, scheduler=None, weights_only=True
+        checkpoint,
+        class_counts=[4, 4],
+        class_weights="equal",
+        label_smoothing=0.0,
+        channels_last=False,
+        compile=False,
+        gradient_checkpointing=False,
+        optimizer=None,
+        scheduler=None,
+        weights_only=True,
     ).eval()
     with torch.no_grad():
-        logits = module(torch.from_numpy(CHIPS).permute(0, 3, 1, 2))
+        logits = module(torch.from_numpy(CHIPS).permute(0, 3, 1, 2)) / module.temperature
     assert p == pytest.approx(logits.softmax(dim=1)[:, 1].numpy(), abs=1e-5)
 
 
@@ -101,11 +108,27 @@ def test_file_that_train_did_not_write(tmp_path, content):
         load(tmp_path / "other.ckpt")
 
 
-@pytest.mark.parametrize(("architecture", "attention"), [("resnet50", "cbam"), ("resnet18", "none")])
-def test_checkpoint_of_another_network_names_both(checkpoint, architecture, attention):
-    wanted = f"{architecture} with attention {attention}"
-    with pytest.raises(InputError, match=f"holds resnet18 with attention cbam, but {wanted} was asked for"):
-        load(checkpoint, architecture, attention)
+def test_the_network_that_was_asked_for_is_accepted(checkpoint):
+    wanted = {"architecture": "resnet18", "attention": "cbam", "colour": "none"}
+    assert np.array_equal(load(checkpoint, wanted).classify(CHIPS), load(checkpoint).classify(CHIPS))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "attention", "colour", "words"),
+    [
+        ("resnet50", "cbam", "none", "resnet50 with attention cbam"),
+        ("resnet18", "none", "none", "resnet18 with attention none"),
+        ("resnet18", "cbam", "hue_richness", "resnet18 with attention cbam, colour hue_richness"),
+    ],
+)
+def test_checkpoint_of_another_network_names_both(checkpoint, architecture, attention, colour, words):
+    with pytest.raises(InputError, match=f"holds resnet18 with attention cbam, but {words} was asked for"):
+        load(checkpoint, {"architecture": architecture, "attention": attention, "colour": colour})
+
+
+def test_a_network_by_its_name_alone_is_not_understood(checkpoint):
+    with pytest.raises(InputError, match=r"classifier\.network=resnet18 is not as_trained"):
+        load(checkpoint, "resnet18")
 
 
 def test_checkpoint_of_other_classes_names_both(checkpoint):

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from isagrsc2.classification.predictor import Unclassified, classifier_from_checkpoint
 
@@ -25,7 +24,7 @@ def test_unclassified_knows_nothing():
 
 def test_no_checkpoint_is_unclassified_and_says_so_once(caplog):
     with caplog.at_level(logging.WARNING):
-        classifier = classifier_from_checkpoint("none", "resnet50", "cbam", "as_trained", 0.5, device="cpu", batch=2)
+        classifier = classifier_from_checkpoint("none", "as_trained", "as_trained", 0.5, device="cpu", batch=2)
     assert isinstance(classifier, Unclassified)
     assert len(caplog.records) == 1
     assert "unclassified" in caplog.records[0].message
@@ -35,13 +34,29 @@ def test_nothing_here_imports_torch():
     code = (
         "import sys, isagrsc2.classification.segments\n"
         "from isagrsc2.classification.predictor import classifier_from_checkpoint\n"
-        "classifier_from_checkpoint('none', 'resnet50', 'cbam', 'as_trained', 0.5, device='cpu', batch=2)\n"
+        "classifier_from_checkpoint('none', 'as_trained', 'as_trained', 0.5, device='cpu', batch=2)\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("option", ["none", "cbam_resnet50"])
-def test_every_option_is_unclassified_until_there_is_a_checkpoint(option):
-    cfg = OmegaConf.load(CONF / "classifier" / f"{option}.yaml")
-    assert isinstance(instantiate(OmegaConf.merge({"device": "cpu", "classifier": cfg}).classifier), Unclassified)
+OPTIONS = sorted(path.stem for path in (CONF / "classifier").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_is_unclassified_until_there_is_a_checkpoint(option, compose_config):
+    cfg = compose_config("segment", f"classifier={option}", "device=cpu")
+    assert isinstance(instantiate(cfg.classifier), Unclassified)
+
+
+@pytest.mark.parametrize("option", MODELS)
+def test_the_option_of_a_model_insists_on_its_network(option, compose_config):
+    """Every model has a classifier of its name; what it insists on are parts of the model's backbone."""
+    backbone = compose_config("train", f"model={option}").model.backbone
+    network = compose_config("segment", f"classifier={option}").classifier.network
+    assert dict(network) == {part: backbone[part] for part in ("architecture", "attention", "colour")}
+
+
+def test_there_is_an_option_for_every_model_and_one_for_all():
+    assert set(OPTIONS) == {*MODELS, "trained", "none"}

@@ -6,6 +6,8 @@ import numpy as np
 
 SIZE = 64  # px
 
+BACKBONE = {"architecture": "resnet18", "attention": "cbam", "colour": "none", "pretrained": False, "frozen": False}
+
 
 def brown_and_blue(count, size=SIZE, seed=0):
     """(count, size, size, 3) noisy chips, brown and blue by turns, and (count,) labels 1 and 0."""
@@ -23,13 +25,17 @@ def make_module(**changes):
     from isagrsc2.classification.lightning_module import ChipClassifier
 
     arguments = {
-        "backbone": {"architecture": "resnet18", "attention": "cbam", "pretrained": "none"},
+        "backbone": BACKBONE,
         "class_names": ["not_cultivated", "cultivated"],
         "cultivated": ["cultivated"],
+        "class_counts": [4, 4],
         "chip_size": SIZE,
-        "temperature": 1.0,
+        "trained_on": {"root": "chips"},
         "class_weights": "equal",
         "label_smoothing": 0.0,
+        "channels_last": False,
+        "compile": False,
+        "gradient_checkpointing": False,
         "optimizer": partial(torch.optim.AdamW, lr=1e-3),
         "scheduler": partial(torch.optim.lr_scheduler.ConstantLR, factor=1.0),
     }
@@ -58,5 +64,5 @@ def loader(count=8, batch=4):
     import torch
 
     chips, labels = brown_and_blue(count)
-    pairs = list(zip(torch.from_numpy(chips).permute(0, 3, 1, 2), labels.tolist(), strict=True))
-    return torch.utils.data.DataLoader(pairs, batch)
+    items = list(zip(torch.from_numpy(chips).permute(0, 3, 1, 2), labels.tolist(), range(count), strict=True))
+    return torch.utils.data.DataLoader(items, batch)

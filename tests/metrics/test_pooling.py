@@ -1,16 +1,22 @@
 from isagrsc2.metrics.coverage import CoverageCounts
-from isagrsc2.metrics.objects import BestIoUCounts, MatchCounts
+from isagrsc2.metrics.objects import NO_BEST_IOUS, NO_MATCHES, BestIoUCounts, MatchCounts
 from isagrsc2.metrics.pixels import AreaCounts
 from isagrsc2.metrics.pooling import mean_scores, pooled_scores
 from isagrsc2.metrics.rounds import RoundCounts
 
 LARGE = RoundCounts(
-    CoverageCounts(90, 100), AreaCounts(60, 20, 20, 0), MatchCounts(8, 8, 6, 4.8), BestIoUCounts(8, 80, 6.0, 64.0)
+    CoverageCounts(90, 100), AreaCounts(60, 20, 20, 0), MatchCounts(8, 8, 6, 4.8), BestIoUCounts(8, 80, 6.0, 64.0), True
 )
 # Nothing predicted and no reference: only the coverage is defined.
-BARE = RoundCounts(CoverageCounts(5, 10), AreaCounts(0, 0, 0, 10), MatchCounts(0, 0, 0, 0.0), BestIoUCounts(0, 0, 0.0, 0.0))
+BARE = RoundCounts(
+    CoverageCounts(5, 10), AreaCounts(0, 0, 0, 10), MatchCounts(0, 0, 0, 0.0), BestIoUCounts(0, 0, 0.0, 0.0), True
+)
 # One parcel, missed.
-MISSED = RoundCounts(CoverageCounts(0, 10), AreaCounts(0, 0, 10, 0), MatchCounts(0, 1, 0, 0.0), BestIoUCounts(1, 10, 0.0, 0.0))
+MISSED = RoundCounts(
+    CoverageCounts(0, 10), AreaCounts(0, 0, 10, 0), MatchCounts(0, 1, 0, 0.0), BestIoUCounts(1, 10, 0.0, 0.0), True
+)
+# A reference that has areas and no parcels.
+AREAS = RoundCounts(CoverageCounts(10, 10), AreaCounts(5, 0, 5, 0), NO_MATCHES, NO_BEST_IOUS, False)
 
 
 def test_pooled_every_parcel_counts_the_same():
@@ -36,3 +42,18 @@ def test_in_the_mean_every_scene_counts_the_same_where_it_is_defined():
 def test_what_is_defined_nowhere_stays_undefined():
     assert mean_scores([BARE, BARE])["object_f1"] is None
     assert pooled_scores([BARE, BARE])["object_f1"] is None
+
+
+def test_references_with_areas_only_have_no_scores_of_objects():
+    of_objects = {name for name in AREAS.scores() if not name.startswith(("area_", "coverage"))}
+    assert len(of_objects) == 11
+    assert {AREAS.scores()[name] for name in of_objects} == {None}
+    assert AREAS.scores()["area_iou"] == 0.5
+
+
+def test_areas_only_and_parcels_pool():
+    scores = pooled_scores([LARGE, AREAS])
+    assert scores["area_iou"] == 65 / 110
+    assert scores["object_f1"] == 0.75  # of the scene that has parcels
+    assert scores["reference_parcels"] == 8
+    assert mean_scores([LARGE, AREAS])["object_f1"] == 0.75

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import geopandas as gpd
@@ -78,6 +79,21 @@ def test_what_is_not_valid_counts_nowhere():
     assert counts.coverage == CoverageCounts(60, 60)
     assert counts.area == AreaCounts(40, 20, 0, 0)
     assert counts.matches == MatchCounts(1, 1, 1, 40 / 60)  # parcel 2 has no valid pixel
+
+
+def test_a_reference_with_areas_only_says_nothing_of_objects_and_of_what_it_leaves_unlabelled():
+    cloud = shapely.box(2, 0, 6, 10)
+    areas = dataclasses.replace(REFERENCE, areas_only=True, unlabelled=(cloud,))
+    segments = table((shapely.box(0, 0, 4, 10), "cultivated", 1), (shapely.box(8, 0, 12, 10), "cultivated", 1))
+    counts = count_rounds(segments, areas, SHAPE, everywhere, 1)
+    # 80 px are left: columns 0, 1 and 6 to 11. The reference has 0, 1 and 6 to 9, the prediction 0, 1 and 8 to 11.
+    assert counts.rounds[0].area == AreaCounts(40, 20, 20, 0)
+    assert counts.rounds[0].coverage == CoverageCounts(60, 80)
+    scores = counts.rounds[0].scores()
+    assert scores["area_iou"] == 0.5
+    assert [scores[name] for name in ("object_f1", "mean_best_iou", "panoptic_quality", "reference_parcels")] == [None] * 4
+    # A perfect classifier keeps the first only: half of the second lies in the reference, which is not more than half.
+    assert counts.oracle_class[0].area == AreaCounts(20, 0, 40, 20)
 
 
 def test_no_segments_and_no_reference_are_undefined_and_not_zero_or_one():

@@ -31,7 +31,7 @@ def test_earlier_parcels_keep_what_they_share_with_later_ones():
     polygons = [shapely.box(0, 0, 4, 4), shapely.box(2, 0, 6, 4), shapely.box(6, 0, 8, 4), shapely.box(1, 1, 3, 3)]
     reference = reference_from_polygons(polygons, [1, 2, 3, 4], SHAPE, "test")
     # 2 lies partly and 4 entirely on earlier ones; 3 only touches 2.
-    assert reference.counts() == {"parcels": 4, "repaired": 0, "overlapping": 2, "outside": 0}
+    assert reference.counts() == {"areas_only": False, "parcels": 4, "repaired": 0, "overlapping": 2, "outside": 0}
     assert reference.burner().burn(WHOLE)[2].tolist() == [1, 1, 1, 1, 2, 2, 3, 3, 0, 0]
 
 
@@ -79,7 +79,7 @@ def test_third_coordinates_are_dropped():
 def test_a_scene_may_have_no_parcels():
     reference = reference_from_polygons([], [], SHAPE, "test")
     assert isinstance(reference.parcels, gpd.GeoDataFrame)
-    assert reference.counts() == {"parcels": 0, "repaired": 0, "overlapping": 0, "outside": 0}
+    assert reference.counts() == {"areas_only": False, "parcels": 0, "repaired": 0, "overlapping": 0, "outside": 0}
     assert not reference.burner().burn(WHOLE).any()
 
 

@@ -10,6 +10,8 @@ import pytest
 import rasterio
 import shapely
 from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
+from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
 from isagrsc2.errors import InputError
@@ -144,3 +146,47 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr == "nowhere does not exist; check subject.predictions.\n"
+
+
+def test_land_cover_masks_give_scores_of_areas_only(runs, capsys, caplog):
+    with pytest.raises(InputError, match=r"holds no reference for 7_sat \(7_mask\.png, "):
+        masks(runs, sizes={})
+    with pytest.raises(InputError, match=r"7_mask\.png is 12 x 9 px, the scene .*7_sat\.tif 12 x 10 px"):
+        masks(runs, sizes={"7": (12, 9)})
+    with caplog.at_level("INFO"):
+        assert masks(runs, sizes={"7": (12, 10), "8": (12, 10)}) is None
+    found = report(runs)
+    # The mask has agriculture in columns 0 to 3 and 6 to 11 and a cloud below row 8; the result has columns 0 to 3.
+    last = found["scenes"][0]["rounds"][-1]
+    assert (last["area_iou"], last["area_precision"], last["area_recall"]) == (0.4, 1.0, 0.4)
+    assert last["coverage"] == 4 / 12
+    of_objects = {name for name in last if not name.startswith(("area_", "coverage", "round"))}
+    assert len(of_objects) == 11
+    for scores in (last, found["mean"]["rounds"][-1], found["pooled"]["oracle_class"]["rounds"][-1]):
+        assert {scores[name] for name in of_objects} == {None}
+    assert found["scenes"][0]["reference"]["parcels"] is None
+    assert found["scenes"][0]["reference"]["areas_only"] is True
+    (note,) = found["notes"]
+    assert note.startswith("7_sat: the reference says which land is agriculture and not where one parcel ends")
+    assert note in caplog.text
+    row = next(line for line in capsys.readouterr().out.splitlines() if "7_sat" in line)
+    cells = [cell.strip() for cell in row.split("│")[1:-1]]
+    assert cells == ["7_sat", "-", "-", "0.333", "0.400", *["-"] * 6]
+
+
+def masks(folder: Path, sizes: dict[str, tuple[int, int]]) -> float | None:
+    """Compare a result of 7_sat with a folder of masks of these sizes."""
+    if not (folder / "land_cover").exists():
+        write_result(folder / "land_cover", folder / "images" / "7_sat.tif", [(PARCELS[0], "cultivated", 1)])
+        (folder / "masks").mkdir()
+    for number, (width, height) in sizes.items():
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[:8] = (0, 255, 0)
+        pixels[:8, :4] = pixels[:8, 6:] = (255, 255, 0)
+        Image.fromarray(pixels).save(folder / "masks" / f"{number}_mask.png")
+    return run(folder, f"subject.predictions={folder / 'land_cover'}", f"subject.reference={folder / 'masks'}")
+
+
+def test_data_belong_to_classifiers(runs):
+    with pytest.raises(ConfigCompositionException, match="Could not override 'data'"):
+        run(runs, "data=image_folder")

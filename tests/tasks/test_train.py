@@ -1,26 +1,41 @@
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from killing import KilledError
 from PIL import Image
 
 from isagrsc2.errors import InputError
+from isagrsc2.tasks.entry import run_task, users_mistake
 from isagrsc2.tasks.train import train
 
 ROOT = Path(__file__).parents[2]
 
+PICTURES = ("confusion_matrix", "reliability", "worst_mistakes")
 
-def write_chips(root, folders=("field", "nonfield"), count=6, size=64):
+# A network of which only the linear layer learns: nothing in it depends on how chips are dealt to batches and processes.
+HEAD_ONLY = ("model.backbone.frozen=true", "model.gradient_checkpointing=false")
+
+
+def write_chips(root, size=40, count=11):
+    """Class folders: brown fields and blue others."""
     rng = np.random.default_rng(0)
-    for number, name in enumerate(folders):
+    for number, name in enumerate(("field", "nonfield")):
         (root / name).mkdir(parents=True)
         for index in range(count):
-            chip = rng.normal(60 + 90 * number, 20, (size, size, 3)).clip(0, 255).astype(np.uint8)
+            colour = [(150, 110, 60), (60, 90, 150)][number]
+            chip = rng.normal(colour, 30, (size, size, 3)).clip(0, 255).astype(np.uint8)
             Image.fromarray(chip).save(root / name / f"{index}.png")
 
 
@@ -31,13 +46,13 @@ def chips(tmp_path_factory):
     return root
 
 
-def configured(chips, output, *overrides):
-    """The configuration of ``train.py``, small enough for a test."""
-    small = [
+def small(chips, output, *overrides):
+    """Overrides that make a run small enough for a test."""
+    return [
         "model=cbam_resnet18",
         "data=image_folder",
         f"data.root={chips}",
-        "data.chip_size=64",
+        "data.chip_size=32",
         "data.batch_size=4",
         "data.workers=0",
         "trainer=cpu",
@@ -45,38 +60,122 @@ def configured(chips, output, *overrides):
         "+trainer.enable_progress_bar=false",
         f"runs_dir={output.parent}",
         f"output_dir={output}",
+        *overrides,
     ]
+
+
+def configured(chips, output, *overrides):
+    """The configuration of ``train.py``, small enough for a test."""
+    output.mkdir(parents=True, exist_ok=True)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("train", [*small, *overrides])
+        return compose("train", small(chips, output, *overrides))
+
+
+def last(output):
+    return torch.load(output / "checkpoints" / "last.ckpt", weights_only=True)
 
 
 @pytest.fixture(scope="module")
 def first_run(chips, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / "first"
-    output.mkdir()
     return output, train(configured(chips, output))
 
 
-def test_a_run_leaves_checkpoints_and_metrics(first_run):
+def test_a_run_leaves_checkpoints_metrics_and_pictures(first_run):
     output, best = first_run
     assert {path.name for path in (output / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     metrics = json.loads((output / "metrics.json").read_text())
-    assert metrics["val/f1_cultivated"] == best
-    assert {"test/accuracy", "test/f1_macro", "test/f1_cultivated", "test/auroc", "test/loss"} < metrics.keys()
-    header = (output / "csv" / "metrics.csv").read_text().splitlines()[0].split(",")
-    assert {"epoch", "train/loss", "val/f1_cultivated", "lr-AdamW"} <= set(header)
+    assert metrics["val/f1_cultivated"] == pytest.approx(best)
+    scores = {"accuracy", "f1_macro", "f1_cultivated", "auroc", "ece", "ece_cultivated", "loss", "temperature"}
+    assert {f"{side}/{name}" for side in ("val", "test") for name in scores} < metrics.keys()
+    for side in ("val", "test"):
+        for picture in PICTURES:
+            assert min(Image.open(output / f"{side}_{picture}.png").size) > 80
     content = torch.load(output / "checkpoints" / "best.ckpt", weights_only=True)
-    assert content["hyper_parameters"]["class_names"] == ["not_cultivated", "cultivated"]
-    assert content["hyper_parameters"]["chip_size"] == 64
+    described = content["hyper_parameters"]
+    assert described["class_names"] == ["not_cultivated", "cultivated"]
+    assert described["chip_size"] == 32
+    assert described["temperature"] == pytest.approx(metrics["val/temperature"])
+    assert metrics["test/temperature"] == metrics["val/temperature"]
 
 
-def test_last_goes_on_where_the_newest_run_ended(first_run, chips):
+def test_the_csv_file_has_metrics_per_epoch_and_the_learning_rate(first_run):
+    (table,) = first_run[0].rglob("metrics.csv")
+    header = table.read_text().splitlines()[0].split(",")
+    assert {"epoch", "train/loss", "val/f1_cultivated", "val/ece", "val/temperature", "lr-AdamW"} <= set(header)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_killed_run_goes_on_to_the_weights_of_an_uninterrupted_one(chips, tmp_path, workers):
+    # Dropout, shuffling, augmentation, schedule, moments of the optimiser: all must go on where they stopped.
+    options = ["model=cbam_squeezenet", "trainer.max_epochs=3", f"data.workers={workers}"]
+    whole, halted = tmp_path / "whole", tmp_path / "halted"
+    train(configured(chips, whole, *options))
+    with pytest.raises(KilledError):
+        train(configured(chips, halted, *options, "+callbacks.killed={_target_: killing.KilledBefore, epoch: 2}"))
+    assert last(halted)["epoch"] == 1
+    train(configured(chips, halted, *options, "ckpt_path=last"))
+    one, other = last(whole), last(halted)
+    assert (one["epoch"], one["global_step"]) == (other["epoch"], other["global_step"])
+    assert all(torch.equal(one["state_dict"][key], other["state_dict"][key]) for key in one["state_dict"])
+    assert one["hyper_parameters"] == other["hyper_parameters"]
+    measured = [json.loads((folder / "metrics.json").read_text()) for folder in (whole, halted)]
+    assert measured[0] == measured[1]
+
+
+def test_last_is_the_newest_run_of_the_name_and_its_best_comes_along(first_run, chips):
     output = first_run[0].parent / "second"
-    output.mkdir()
-    train(configured(chips, output, "ckpt_path=last", "trainer.max_epochs=2"))
-    before, after = (torch.load(path / "checkpoints" / "last.ckpt", weights_only=True) for path in (first_run[0], output))
+    train(configured(chips, output, "ckpt_path=last", "trainer.max_epochs=2", "model.optimizer.lr=0"))
+    before, after = last(first_run[0]), last(output)
     assert (before["epoch"], after["epoch"]) == (0, 1)
     assert after["global_step"] == 2 * before["global_step"]
+    assert (output / "checkpoints" / "best.ckpt").is_file()
+
+
+def test_a_diverged_run_stops_or_counts_as_the_worst(chips, tmp_path):
+    diverging = ["model/optimizer=sgd_published", "model.optimizer.lr=1e30", "trainer.max_epochs=3"]
+    with pytest.raises(InputError, match=r"lower model\.optimizer\.lr"):
+        train(configured(chips, tmp_path / "stop", *diverging))
+    assert train(configured(chips, tmp_path / "worst", *diverging, "divergence=worst")) == float("-inf")
+    smallest = ["monitor.metric=val/loss", "monitor.mode=min"]
+    assert train(configured(chips, tmp_path / "least", *diverging, *smallest, "divergence=worst")) == float("inf")
+
+
+def run_script(*arguments, cwd, **options):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_metrics_of_one(chips, tmp_path):
+    """Also where the chips are odd in number: 4 to validate, 4 to test, 14 to learn from, of which 12 fill batches."""
+    options = [*HEAD_ONLY, "trainer.max_epochs=2", "model.optimizer.lr=1e-2"]
+    train(configured(chips, tmp_path / "one", *options, "data.batch_size=4"))
+    arguments = small(chips, tmp_path / "two", *options, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    result = run_script(*arguments, "data.batch_size=2", cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert result.returncode == 0, result.stderr[-2000:]
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert two == pytest.approx(one, abs=1e-4)
+    weights = [last(tmp_path / name)["state_dict"] for name in ("one", "two")]
+    assert all(torch.allclose(weights[0][key], weights[1][key], atol=1e-5) for key in weights[0])
+    # Only the first process leaves results.
+    assert result.stdout.count("best checkpoint:") == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(chips, tmp_path):
+    arguments = small(chips, tmp_path / "run", "trainer.max_epochs=100000", "callbacks.early_stopping.patience=100000")
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "ckpt_path=last goes on" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
@@ -84,30 +183,30 @@ def test_last_goes_on_where_the_newest_run_ended(first_run, chips):
     [
         (["model/optimizer=sgd_published", "ckpt_path=absent.ckpt"], r"absent\.ckpt does not exist; give ckpt_path"),
         (["ckpt_path={first}"], "trained for 1 epochs already; raise trainer.max_epochs above 1"),
-        (["ckpt_path={first}", "model.backbone.attention=none"], "attention cbam, but resnet18 with attention none"),
+        (["ckpt_path={first}", "model.backbone.attention=none"], "attention cbam.*attention none"),
+        (["ckpt_path={first}", "model=cbam_squeezenet"], "resnet18.*squeezenet1_0"),
         (["ckpt_path={first}", "data.labels=folders"], "classes not_cultivated, cultivated, but the data have field, nonfield"),
         (["ckpt_path=last", "runs_dir=nowhere"], "nowhere holds no run with a checkpoint"),
-        (["monitor.metric=val/f2"], "monitor.metric=val/f2 is not known; choose from val/loss"),
+        (["monitor.metric=val/f2"], "monitor.metric=val/f2 is not known; choose from val/accuracy"),
+        (["divergence=ignore"], "divergence=ignore is not one of stop, worst"),
+        (["trainer.max_epochs=0"], "trainer.max_epochs=0 does not fit"),
+        (["data.batch_size=0"], r"data\.batch_size=0 does not fit"),
     ],
 )
 def test_bad_input(first_run, chips, tmp_path, overrides, words):
     first = first_run[0] / "checkpoints" / "last.ckpt"
     cfg = configured(chips, tmp_path / "run", *[override.format(first=first) for override in overrides])
-    with pytest.raises(InputError, match=words):
+    with pytest.raises((InputError, InstantiationException)) as refused:
         train(cfg)
+    assert re.search(words, users_mistake(refused.value) or "")
 
 
-def run_script(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
-
-
-def test_absent_data_are_one_line_and_exit_code_two(tmp_path):
-    result = run_script("data=image_folder", "data.root=absent", "model=cbam_resnet18", cwd=tmp_path)
-    assert result.returncode == 2
-    assert "absent holds no images to learn from (0 files found)" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_absent_data_are_one_line_and_exit_code_two(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run_task(train, configured(tmp_path / "absent", tmp_path / "run"))
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "absent holds no images to learn from (0 files found)" in line
 
 
 def test_help_and_configuration_import_no_torch(tmp_path):
@@ -119,12 +218,9 @@ def test_help_and_configuration_import_no_torch(tmp_path):
 
 @pytest.mark.parametrize("option", sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml")))
 def test_every_model_is_built_from_its_option(option, tmp_path):
-    from hydra.utils import instantiate
-
+    if "_l14" in option:
+        pytest.skip("400 M parameters; its shapes are checked on the meta device")
     cfg = configured(tmp_path, tmp_path / "run", f"model={option}")
-    module = instantiate(cfg.model, class_names=("a", "b"), cultivated=("b",), chip_size=64)
-    wanted = cfg.model.backbone
-    attentive = any("se." in name for name, _ in module.named_parameters())
-    assert attentive == (wanted.attention == "cbam")
-    assert module.hparams["backbone"] == dict(wanted)
+    module = instantiate(cfg.model, class_names=("a", "b"), cultivated=("b",), class_counts=(1, 1), chip_size=64, trained_on={})
+    assert module.hparams["backbone"] == dict(cfg.model.backbone)
     module.configure_optimizers()

@@ -4,7 +4,7 @@ Nothing here imports torch: a run without a classifier never pays for it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ UNCLASSIFIED = "unclassified"
 # Value of `classifier.checkpoint` that stands for "there is none".
 NO_CHECKPOINT = "none"
 
-# Value of `classifier.cultivated` that leaves the choice of the training run as it is.
+# Value of `classifier.cultivated` and of `classifier.network` that leaves the choice of the training run as it is.
 AS_TRAINED = "as_trained"
 
 Probabilities = npt.NDArray[np.float32]
@@ -72,8 +72,7 @@ class Unclassified:
 
 def classifier_from_checkpoint(
     checkpoint: str,
-    architecture: str,
-    attention: str,
+    network: Mapping[str, str] | str,
     cultivated: Sequence[str] | str,
     threshold: float,
     **loading: Any,
@@ -84,8 +83,7 @@ def classifier_from_checkpoint(
 
     Args:
         checkpoint: file written by ``train.py``, or ``"none"``.
-        architecture: timm's name of the network the checkpoint must hold.
-        attention: its attention, ``"cbam"`` or ``"none"``.
+        network: ``architecture``, ``attention`` and ``colour`` the checkpoint must have, or ``"as_trained"`` for any.
         cultivated: class names that count as cultivated, or ``"as_trained"``.
         threshold: probability from which a parcel is named cultivated.
         loading: ``device`` and ``batch`` of ``CheckpointClassifier``.
@@ -101,4 +99,4 @@ def classifier_from_checkpoint(
         return Unclassified()
     from isagrsc2.classification.checkpoint_classifier import CheckpointClassifier  # imports torch and timm
 
-    return CheckpointClassifier(Path(checkpoint), architecture, attention, cultivated, threshold, **loading)
+    return CheckpointClassifier(Path(checkpoint), network, cultivated, threshold, **loading)

@@ -102,6 +102,11 @@ class BestIoUCounts:
         return ratio(self.best_iou_area, self.area)
 
 
+# What is counted where there are no objects to compare; adding them changes nothing.
+NO_MATCHES = MatchCounts(predicted=0, reference=0, matched=0, matched_iou=0.0)
+NO_BEST_IOUS = BestIoUCounts(reference=0, area=0, best_iou=0.0, best_iou_area=0.0)
+
+
 def count_matches(overlaps: Overlaps, threshold: float) -> MatchCounts:
     """Match predicted and reference parcels whose IoU is above a threshold.
 

@@ -18,12 +18,15 @@ class RoundCounts:
         area: of the predictions.
         matches: of the predictions, at IoU > 0.5.
         best_ious: of the predictions.
+        objects: whether the reference has parcels, so that they could be compared one by one. Where it has areas only,
+            ``matches`` and ``best_ious`` are of nothing.
     """
 
     coverage: CoverageCounts
     area: AreaCounts
     matches: MatchCounts
     best_ious: BestIoUCounts
+    objects: bool
 
     def __add__(self, other: "RoundCounts") -> "RoundCounts":
         return RoundCounts(
@@ -31,10 +34,11 @@ class RoundCounts:
             self.area + other.area,
             self.matches + other.matches,
             self.best_ious + other.best_ious,
+            self.objects or other.objects,
         )
 
     def scores(self) -> dict[str, float | int | None]:
-        """Scores from 0 to 1, None where undefined, and the numbers of parcels they rest on."""
+        """Scores from 0 to 1, None where undefined, and the numbers of parcels they rest on, None without objects."""
         return {
             "coverage": self.coverage.share,
             "area_iou": self.area.iou,
@@ -49,9 +53,9 @@ class RoundCounts:
             "panoptic_quality": self.matches.panoptic_quality,
             "segmentation_quality": self.matches.segmentation_quality,
             "recognition_quality": self.matches.recognition_quality,
-            "predicted_parcels": self.matches.predicted,
-            "reference_parcels": self.matches.reference,
-            "matched_parcels": self.matches.matched,
+            "predicted_parcels": self.matches.predicted if self.objects else None,
+            "reference_parcels": self.matches.reference if self.objects else None,
+            "matched_parcels": self.matches.matched if self.objects else None,
         }
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rasterio.windows import Window
 
 from isagrsc2.metrics.coverage import count_coverage
-from isagrsc2.metrics.objects import count_best_ious, count_matches, mostly_inside
+from isagrsc2.metrics.objects import NO_BEST_IOUS, NO_MATCHES, count_best_ious, count_matches, mostly_inside
 from isagrsc2.metrics.overlaps import Overlaps, count_overlaps, sum_overlaps
 from isagrsc2.metrics.pixels import count_area
 from isagrsc2.metrics.rounds import RoundCounts, SceneCounts
@@ -39,28 +39,33 @@ def count_rounds(
 
     Args:
         segments: pixel-exact polygons without overlaps, scene px; columns ``class_name`` and ``round`` (from 1).
-        reference: the scene's reference parcels.
+        reference: the scene's reference parcels; what it leaves unlabelled counts nowhere.
         shape: (H, W) of the scene, px.
         valid: (h, w) mask of a window given in scene px; what is not valid counts nowhere.
         rounds: how many rounds to report, at least 1; segments of later rounds never count.
         block: side of a block, px.
     """
-    overlaps = _overlaps(segments, reference.burner(), shape, valid, block)
+    overlaps = _overlaps(segments, reference, shape, valid, block)
     names = segments["class_name"].to_numpy()
     unclassified = len(segments) > 0 and bool((names == "unclassified").all())
     chosen = np.arange(1, len(segments) + 1)[unclassified | (names == "cultivated")]
+    objects = not reference.areas_only
     return SceneCounts(
         predictions=ALL_SEGMENTS if unclassified else "cultivated segments",
-        rounds=_rounds(overlaps, segments, chosen, rounds),
-        oracle_class=_rounds(overlaps, segments, np.asarray(mostly_inside(overlaps), np.int64), rounds),
+        rounds=_rounds(overlaps, segments, chosen, rounds, objects),
+        oracle_class=_rounds(overlaps, segments, np.asarray(mostly_inside(overlaps), np.int64), rounds, objects),
     )
 
 
-def _overlaps(segments: gpd.GeoDataFrame, reference: Burner, shape: tuple[int, int], valid: ValidMask, block: int) -> Overlaps:
+def _overlaps(
+    segments: gpd.GeoDataFrame, reference: Reference, shape: tuple[int, int], valid: ValidMask, block: int
+) -> Overlaps:
     """Overlaps of the whole scene; a segment's id is its position from 1."""
     predicted = Burner(segments.geometry.to_numpy(), range(1, len(segments) + 1))
+    parcels, unlabelled = reference.burner(), reference.unlabelled_burner()
     return sum_overlaps(
-        count_overlaps(predicted.burn(window), reference.burn(window), valid(window)) for window in blocks(shape, block)
+        count_overlaps(predicted.burn(window), parcels.burn(window), valid(window) & (unlabelled.burn(window) == 0))
+        for window in blocks(shape, block)
     )
 
 
@@ -71,7 +76,7 @@ def _until(segments: gpd.GeoDataFrame, rounds: int) -> list[npt.NDArray[np.int64
 
 
 def _rounds(
-    overlaps: Overlaps, segments: gpd.GeoDataFrame, predictions: npt.NDArray[np.int64], rounds: int
+    overlaps: Overlaps, segments: gpd.GeoDataFrame, predictions: npt.NDArray[np.int64], rounds: int, objects: bool
 ) -> tuple[RoundCounts, ...]:
     counts = []
     for ids in _until(segments, rounds):
@@ -80,8 +85,9 @@ def _rounds(
             RoundCounts(
                 count_coverage(overlaps.keep_predicted(ids)),
                 count_area(kept),
-                count_matches(kept, MATCHING_IOU),
-                count_best_ious(kept),
+                count_matches(kept, MATCHING_IOU) if objects else NO_MATCHES,
+                count_best_ious(kept) if objects else NO_BEST_IOUS,
+                objects,
             )
         )
     return tuple(counts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -26,6 +27,9 @@ class Reference:
         repaired: how many were invalid and were made valid.
         overlapping: how many lie partly on an earlier one, which keeps the shared pixels.
         outside: how many have no area inside the scene and are left out.
+        areas_only: the "parcels" are the land that is cultivated, not divided into parcels, so that objects cannot be
+            compared.
+        unlabelled: (Multi)Polygons, scene px, of which the reference does not say whether they are cultivated.
     """
 
     source: str
@@ -33,15 +37,22 @@ class Reference:
     repaired: int
     overlapping: int
     outside: int
+    areas_only: bool
+    unlabelled: tuple[shapely.Geometry, ...]
 
     def burner(self) -> Burner:
         """Burns ``ref_id``; overlapping parcels are attributed by order."""
         return Burner(self.parcels.geometry.to_numpy(), self.parcels["ref_id"])
 
-    def counts(self) -> dict[str, int]:
+    def unlabelled_burner(self) -> Burner:
+        """Burns 1 where the reference says nothing."""
+        return Burner(self.unlabelled, [1] * len(self.unlabelled))
+
+    def counts(self) -> dict[str, Any]:
         """Everything countable, for reports."""
         return {
-            "parcels": len(self.parcels),
+            "areas_only": self.areas_only,
+            "parcels": None if self.areas_only else len(self.parcels),
             "repaired": self.repaired,
             "overlapping": self.overlapping,
             "outside": self.outside,
@@ -91,6 +102,8 @@ def reference_from_polygons(
         repaired=int(invalid.sum()),
         overlapping=_count_overlapping(clipped[inside]),
         outside=int((~inside).sum()),
+        areas_only=False,
+        unlabelled=(),
     )
 
 

@@ -5,18 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from isagrsc2.errors import InputError
+from isagrsc2.reference.deepglobe import is_image, mask_of
 from isagrsc2.reference.label_raster import read_label_raster
+from isagrsc2.reference.land_cover import is_land_cover_mask, read_land_cover_mask
 from isagrsc2.reference.parcels import Reference, reference_from_polygons
 from isagrsc2.reference.vector_file import is_vector_file, read_vector_file
 from isagrsc2.reference.via import is_via, via_polygons
 from isagrsc2.scene.raster import Scene
+
+# Endings of the files that a folder of references is searched for, in this order.
+_SEARCHED = (".parquet", ".geoparquet", ".gpkg", ".geojson", ".json", ".shp", ".fgb", ".tif", ".png")
 
 
 def read_reference(path: Path, scene: Scene) -> Reference:
     """Read the reference parcels of a scene.
 
     The format is found from the file: GeoParquet (``.parquet``, ``.geoparquet``), VIA JSON, GeoJSON, any vector format
-    GDAL reads (GeoPackage, shapefile, ...; of several layers the first with geometries), else a label raster.
+    GDAL reads (GeoPackage, shapefile, ...; of several layers the first with geometries), DeepGlobe's land cover mask
+    (``*_mask.png`` with colours: the land that is agriculture, ``areas_only``), else a label raster.
 
     Frames: VIA is in px of the image. A vector file with a CRS is reprojected to the scene's. One without is in map
     units of the scene, or, where the scene has no CRS either, in scene px (x to the right, y down). GeoJSON without a
@@ -25,13 +31,15 @@ def read_reference(path: Path, scene: Scene) -> Reference:
     parcel.
 
     Args:
-        path: the file.
+        path: the file, or a folder with one file per scene, named like the image (``12_mask.png`` for ``12_sat.jpg``).
         scene: the scene it belongs to.
 
     Raises:
         InputError: missing, unreadable or unsuitable; the reference does not overlap the scene; it has a CRS and the
-            scene has none; VIA has no record for the image; a label raster does not fit.
+            scene has none; VIA has no record for the image; a label raster or a mask does not fit.
     """
+    if path.is_dir() and path.suffix.lower() != ".gdb":
+        path = _find(path, scene)
     if not path.exists():
         raise InputError(f"{path} does not exist; check reference=.")
     if path.is_file() and path.stat().st_size == 0:
@@ -44,8 +52,21 @@ def read_reference(path: Path, scene: Scene) -> Reference:
     if is_vector_file(path):
         polygons = read_vector_file(path, scene)
         return reference_from_polygons(polygons, range(1, len(polygons) + 1), shape, str(path))
+    if is_land_cover_mask(path):
+        return read_land_cover_mask(path, scene)
     outlines, ids = read_label_raster(path, scene)
     return reference_from_polygons(outlines, ids, shape, str(path))
+
+
+def _find(folder: Path, scene: Scene) -> Path:
+    """The reference of a scene in a folder with one file per scene."""
+    candidates = [mask_of(scene.path, folder)] if is_image(scene.path) else []
+    candidates += [folder / f"{scene.name}{suffix}" for suffix in _SEARCHED]
+    for path in candidates:
+        if path.exists() and path.resolve() != scene.path.resolve():
+            return path
+    names = ", ".join(path.name for path in candidates[:3])
+    raise InputError(f"{folder} holds no reference for {scene.name} ({names}, ...).")
 
 
 def _json(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """What every entry point does around its task: a user's mistake is one line and exit code 2, not a traceback."""
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -8,21 +9,44 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
+from hydra.errors import CompactHydraException, InstantiationException
 from hydra.experimental.callback import Callback
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from isagrsc2.errors import InputError
+from isagrsc2.tasks.sweep import in_sweep, register_resolvers
 
 T = TypeVar("T")
 
-# Hydra exits with 1 both when a configuration does not compose and when a task raises; this tells which it was.
-_TASKS_BEGUN: list[str] = []
+logger = logging.getLogger(__name__)
+
+register_resolvers()
+
+# Exit codes: the user caused it; the program did; Ctrl-C.
+_REFUSED, _FAULT, _INTERRUPTED = 2, 1, 130
 
 # What a disk says no to, besides a wrong path.
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+class JobFailedError(CompactHydraException):
+    """A job of a sweep could not be done.
+
+    Hydra runs the other jobs before it raises this (Optuna: the others that run at the same time), whatever launches
+    them, and shows the message without a traceback. It may come from another process, so both attributes are plain.
+
+    Args:
+        message: one line.
+        code: exit code of the sweep.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message, code)
+        self.message, self.code = message, code
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def run_task(task: Callable[[DictConfig], T], cfg: DictConfig) -> T:
@@ -30,24 +54,46 @@ def run_task(task: Callable[[DictConfig], T], cfg: DictConfig) -> T:
 
     Args:
         task: does the work.
-        cfg: composed configuration; in a sweep its ``output_dir`` becomes the job's own folder.
+        cfg: composed configuration; its ``output_dir`` becomes the folder that Hydra has made, in a sweep the job's own.
 
     Returns:
         What the task returns.
 
     Raises:
         SystemExit: with 2, after one line on standard error, for whatever the user caused.
+        JobFailedError: instead, in a sweep; what happened is in the job's log.
     """
-    _TASKS_BEGUN.append(getattr(task, "__name__", "task"))
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        cfg.output_dir = HydraConfig.get().runtime.output_dir
+    if HydraConfig.initialized():
+        # Not what the configuration says: it may name the time, which is another in each process of a training.
+        cfg.output_dir = _from_here(HydraConfig.get().runtime.output_dir)
     try:
         return task(cfg)
-    except (InputError, InstantiationException, OmegaConfBaseException, OSError) as error:
+    except Exception as error:
         message = users_mistake(error)
+        if in_sweep():
+            raise _failed(error, message) from None
         if message is None:
             raise
         _refuse(message)
+    except SystemExit as stop:
+        if in_sweep() and stop.code not in (None, 0, _INTERRUPTED):
+            raise JobFailedError("what went wrong is listed above", int(stop.code)) from None
+        raise
+
+
+def _failed(error: Exception, message: str | None) -> JobFailedError:
+    """Log why a job failed, and give what Hydra has to know of it."""
+    if message is None:
+        logger.error("the job failed", exc_info=error)
+        return JobFailedError(f"{type(error).__name__}: {error}", _FAULT)
+    logger.error("%s", message)
+    return JobFailedError(message, _REFUSED)
+
+
+def _from_here(folder: str) -> str:
+    """A folder as a person would write it: below the working directory without the way there."""
+    path, here = Path(folder), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else folder
 
 
 def users_mistake(error: BaseException) -> str | None:
@@ -72,13 +118,28 @@ def users_mistake(error: BaseException) -> str | None:
 
 
 def launch(main: Callable[[], Any]) -> None:
-    """Call a function decorated by ``hydra.main``; a configuration that does not compose exits with 2."""
+    """Call a function decorated by ``hydra.main``.
+
+    A configuration that does not compose exits with 2, a sweep with failed jobs with the code of the first of them.
+    """
     try:
         main()
+    except JobFailedError as error:  # where HYDRA_FULL_ERROR is set
+        sys.exit(error.code)
     except SystemExit as stop:
-        if stop.code == 1 and not _TASKS_BEGUN:
-            sys.exit(2)
-        raise
+        sys.exit(_exit_code(stop))
+
+
+def _exit_code(stop: SystemExit) -> Any:
+    """The exit code; Hydra's is 1 whatever it reports, and what it reports is the context."""
+    reported = stop.__context__
+    if isinstance(reported, JobFailedError):
+        return reported.code
+    # What a constructor of ours raises is a fault of the program: run_task has taken those that are not.
+    composing = isinstance(reported, CompactHydraException) and not isinstance(reported, InstantiationException)
+    if stop.code == _FAULT and (composing or isinstance(reported, OmegaConfBaseException)):
+        return _REFUSED
+    return stop.code
 
 
 class OutputFolder(Callback):
@@ -113,4 +174,4 @@ def check_writable(output_dir: str) -> None:
 
 def _refuse(message: str) -> NoReturn:
     sys.stderr.write(f"{message}\n")
-    sys.exit(2)
+    sys.exit(_REFUSED)

@@ -2,6 +2,7 @@
 
 import glob
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,23 @@ from typing import Any
 import geopandas as gpd
 
 from isagrsc2.errors import InputError
-from isagrsc2.metrics.rounds import SceneCounts
+from isagrsc2.metrics.pooling import Scores, mean_scores, pooled_scores
+from isagrsc2.metrics.rounds import RoundCounts, SceneCounts
 from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.reference.parcels import Reference
 from isagrsc2.reference.reading import read_reference
-from isagrsc2.scene.raster import Scene, open_scene
+from isagrsc2.scene.raster import open_scene
 from isagrsc2.scene.stretch import NoStretch
+from isagrsc2.tasks.evaluation import Evaluation
+from isagrsc2.tasks.parcels_table import parcels_table
 
 SEGMENTS = "segments.parquet"
 COLUMNS = ("class_name", "round", "geometry")
+
+AREAS_ONLY = (
+    "{}: the reference says which land is agriculture and not where one parcel ends, and one of its regions holds many "
+    "parcels; so only areas are compared, and scores of objects (best IoU, precision, recall, F1, PQ) are undefined."
+)
 
 
 @dataclass(frozen=True)
@@ -50,24 +59,39 @@ class ParcelsSubject:
 
     Args:
         predictions: a result folder of ``segment.py``, a folder that holds some at any depth, or a glob of such folders.
-        reference: a file with the parcels of every scene, or a folder with one file per scene, named like the image;
-            formats as in ``read_reference``.
+        reference: a file with the parcels of every scene, or a folder with one file per scene; see ``read_reference``.
     """
 
     def __init__(self, predictions: str, reference: str) -> None:
         self.predictions = predictions
         self.reference = Path(reference)
 
-    def evaluate(self) -> tuple[list[Evaluated], dict[str, str]]:
-        """Compare every scene found.
+    def evaluate(self, folder: Path) -> Evaluation:  # noqa: ARG002 - everything is in the report
+        """See ``Subject``; scenes all get as many rounds as the longest run had."""
+        scenes, refused = self._compare_all()
+        counts = [scene.counts for scene in scenes]
+        without = [scene.scene for scene in scenes if scene.reference.areas_only]
+        notes = [AREAS_ONLY.format(", ".join(without))] if without else []
+        report = {
+            "subject": {"predictions": self.predictions, "reference": str(self.reference)},
+            "scenes": [scene.report() for scene in scenes],
+            **_summaries(counts),
+            "notes": notes,
+            "refused": refused,
+        }
+        means = mean_scores([one.rounds[-1] for one in counts])
+        return Evaluation(
+            report=report,
+            table=parcels_table([scene.scene for scene in scenes], counts),
+            notes=notes,
+            pictures={},
+            figures={f"parcels/{name}": value for name, value in means.items() if value is not None},
+            refused=refused,
+            score=means["object_f1"],
+        )
 
-        Returns:
-            The scenes that could be compared, all with as many rounds as the longest run had, and for each folder that
-            could not the reason.
-
-        Raises:
-            InputError: there are no results, or none could be compared.
-        """
+    def _compare_all(self) -> tuple[list[Evaluated], dict[str, str]]:
+        """The scenes that could be compared, and for each folder that could not the reason."""
         for option, value in (("predictions", self.predictions), ("reference", str(self.reference))):
             if value == "none":
                 raise InputError(f"subject.{option} is missing; give subject.predictions=FOLDER subject.reference=PATH.")
@@ -110,20 +134,28 @@ class ParcelsSubject:
                     f"{result.folder / SEGMENTS} reaches to {right:.0f}, {bottom:.0f} px, beyond the scene {scene.path} "
                     f"({scene.width} x {scene.height} px); it belongs to another image."
                 )
-            reference = read_reference(self._reference_of(scene), scene)
+            reference = read_reference(self.reference, scene)
             shape = (scene.height, scene.width)
             counts = count_rounds(result.segments, reference, shape, lambda window: scene.read(window)[1], rounds)
             return Evaluated(result.folder, scene.name, reference, counts)
 
-    def _reference_of(self, scene: Scene) -> Path:
-        if not self.reference.is_dir() or self.reference.suffix == ".gdb":
-            return self.reference
-        readable = (".parquet", ".geoparquet", ".gpkg", ".geojson", ".json", ".shp", ".fgb", ".tif", ".png")
-        for suffix in readable:
-            path = self.reference / f"{scene.name}{suffix}"
-            if path.exists() and path.resolve() != scene.path.resolve():
-                return path
-        raise InputError(f"{self.reference} holds no reference for {scene.name} ({scene.name}.geojson, .gpkg, ...).")
+
+def _summaries(scenes: Sequence[SceneCounts]) -> dict[str, Any]:
+    """Mean and pooled scores after every round."""
+    kinds: dict[str, Callable[[Sequence[RoundCounts]], Scores]] = {"mean": mean_scores, "pooled": pooled_scores}
+    return {
+        kind: {
+            "rounds": _each_round([scene.rounds for scene in scenes], score),
+            "oracle_class": {"rounds": _each_round([scene.oracle_class for scene in scenes], score)},
+        }
+        for kind, score in kinds.items()
+    }
+
+
+def _each_round(
+    scenes: Sequence[tuple[RoundCounts, ...]], score: Callable[[Sequence[RoundCounts]], Scores]
+) -> list[dict[str, Any]]:
+    return [{"round": number, **score(counts)} for number, counts in enumerate(zip(*scenes, strict=True), start=1)]
 
 
 def _read_result(folder: Path) -> Found:

@@ -20,7 +20,6 @@ from isagrsc2.export.result import Exporter, SceneResult
 from isagrsc2.export.segments import write_segments
 from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.options import check_number, check_whole
-from isagrsc2.parcels.measures import min_area_px
 from isagrsc2.parcels.table import to_parcels
 from isagrsc2.parts import PartStore
 from isagrsc2.pipeline import Delineated, Method, classify, coverage_by_round, delineate
@@ -29,6 +28,7 @@ from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import Source
 from isagrsc2.stopwatch import Stopwatch
 from isagrsc2.tasks.progress import TileProgress
+from isagrsc2.tasks.smallest_area import smallest_area
 from isagrsc2.tasks.summary import print_summary
 from isagrsc2.tasks.tracking import Tracker
 
@@ -140,7 +140,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         reference = str(cfg.reference) if cfg.reference != "none" else own_reference
         # Read before the long work, so that a mistake shows at once.
         parcels_of_reference = read_reference(Path(reference), scene) if reference != "none" else None
-        min_area = _min_area(cfg, scene)
+        min_area = smallest_area(scene, cfg.parcels.min_area_m2, cfg.parcels.min_area_px)
         store = PartStore.open(folder / "parts", _fingerprint(cfg, source, min_area))
         if len(run.method.tiling.tiles(scene.width, scene.height)) > 1:
             logger.info(
@@ -176,17 +176,6 @@ def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path
     written = {"segments": write_segments(result.segments, folder)}
     written |= {name: exporters[name].write(result, folder) for name in last_metrics}
     return written
-
-
-def _min_area(cfg: DictConfig, scene: Scene) -> float:
-    """Minimum mapping unit, px."""
-    if scene.crs is None:
-        return max(1.0, float(cfg.parcels.min_area_px))
-    centre = scene.width / 2, scene.height / 2
-    try:
-        return max(1.0, min_area_px(cfg.parcels.min_area_m2, scene.transform, scene.crs, centre))
-    except InputError as error:
-        raise InputError(f"{scene.path}: {error}") from None
 
 
 def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:

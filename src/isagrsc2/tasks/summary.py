@@ -43,7 +43,8 @@ def _add_reference(table: Table, reference: Mapping[str, Any]) -> None:
     if reference["predictions"] != ALL_SEGMENTS:
         compared = {reference["predictions"]: reference["rounds"]} | compared
     table.add_section()
-    table.add_row("reference", f"{reference['parcels']} parcels, {Path(reference['path']).name}")
+    parcels = "areas only" if reference["areas_only"] else f"{reference['parcels']} parcels"
+    table.add_row("reference", f"{parcels}, {Path(reference['path']).name}")
     for title, rounds in compared.items():
         table.add_row("compared", title)
         for label, key in (("area IoU", "area_iou"), ("F1 at IoU 0.5", "object_f1"), ("mean best IoU", "mean_best_iou")):

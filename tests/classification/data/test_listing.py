@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -15,17 +16,46 @@ def test_class_folders_are_listed_in_order(tmp_path):
     fill(tmp_path / "wood", 2, suffix="png")
     fill(tmp_path / "field", 1)
     (tmp_path / "field" / "notes.txt").write_text("not an image")
+    (tmp_path / "field" / ".hidden.jpg").write_bytes(b"")
     (tmp_path / ".cache").mkdir()
     (tmp_path / "empty").mkdir()
     (tmp_path / "loose.jpg").write_bytes(b"")
-    found = [(item.path.relative_to(tmp_path).as_posix(), item.name) for item in list_class_folders(tmp_path)]
-    assert found == [("field/000.jpg", "field"), ("wood/000.png", "wood"), ("wood/001.png", "wood")]
-    assert count_files(tmp_path) == 5
+    found = {
+        name: [path.relative_to(tmp_path).as_posix() for path in paths] for name, paths in list_class_folders(tmp_path).items()
+    }
+    assert list(found) == ["empty", "field", "wood"]
+    assert found == {"empty": [], "field": ["field/000.jpg"], "wood": ["wood/000.png", "wood/001.png"]}
+    assert count_files(tmp_path) == 6
 
 
 def test_absent_folder(tmp_path):
-    assert list_class_folders(tmp_path / "absent") == []
+    assert list_class_folders(tmp_path / "absent") == {}
     assert count_files(tmp_path / "absent") == 0
+
+
+def test_listing_opens_no_image_and_asks_the_disk_once_per_folder(tmp_path, monkeypatch):
+    """So 10 000 names take a fraction of a second, on network disks too."""
+    for number in range(5):
+        (tmp_path / f"class_{number}").mkdir()
+        for image in range(200):
+            (tmp_path / f"class_{number}" / f"{image}.jpg").touch()
+    calls: Counter[str] = Counter()
+
+    def counted(name, call):
+        def count(*arguments, **options):
+            calls[name] += 1
+            return call(*arguments, **options)
+
+        return count
+
+    for name in ("scandir", "listdir", "stat", "lstat", "open"):
+        monkeypatch.setattr(os, name, counted(name, getattr(os, name)))
+    monkeypatch.setattr("builtins.open", counted("open", open))
+    found = list_class_folders(tmp_path)
+    assert sum(map(len, found.values())) == 1000
+    assert calls["scandir"] == 1 + 5
+    assert calls["stat"] + calls["lstat"] <= 1  # whether the folder is there
+    assert calls["open"] + calls["listdir"] == 0
 
 
 def test_split_is_stratified_by_hand():

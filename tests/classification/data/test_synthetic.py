@@ -55,7 +55,7 @@ def test_both_classes_on_every_side():
         assert set(part.labels) == {0, 1}
         assert all(chip.shape == (32, 32, 3) and chip.any() for chip in part.sources)
     assert len(splits.train.labels) <= 2 * 2 * 4
-    chips, labels = next(iter(make().train_dataloader()))
+    chips, labels, _ = next(iter(make().train_dataloader()))
     assert chips.shape == (4, 3, 32, 32)
     assert len(labels) == 4
 

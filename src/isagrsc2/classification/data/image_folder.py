@@ -1,6 +1,6 @@
 """Chips in folders that bear the names of their classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from isagrsc2.classification.data.base import Augmentation, ChipDataModule, ChipSet, ChipSplits
@@ -13,6 +13,12 @@ from isagrsc2.errors import InputError
 BINARY = "binary"
 FOLDERS = "folders"
 
+# Value of `data.classes` where every folder bears the name of its class.
+AS_NAMED = "as_named"
+
+# Class of a folder that is left out.
+IGNORE = "ignore"
+
 LAYOUT = "train/<class>/*.jpg with test/<class>/*.jpg (or <class>/*.jpg, which is then split)"
 
 
@@ -21,11 +27,13 @@ class ImageFolder(ChipDataModule):
 
     With ``train/``: ``test/`` is the test set; ``val/<class>`` is the validation set if it is there, else a share of the
     training images (an unlabelled ``val/`` is passed over). Without ``train/``: validation and test are shares of all.
+    A folder is a class, unless ``classes`` says otherwise.
     """
 
     def __init__(
         self,
         root: str,
+        classes: Mapping[str, str] | str,
         cultivated: Sequence[str],
         labels: str,
         val_share: float,
@@ -41,8 +49,10 @@ class ImageFolder(ChipDataModule):
 
         Args:
             root: the folder.
-            cultivated: class folders that count as cultivated.
-            labels: ``binary`` (cultivated or not) or ``folders`` (one class per folder).
+            classes: ``as_named``, or the class of every folder whose name is not its class, ``ignore`` to leave it out;
+                several folders may be one class.
+            cultivated: classes that count as cultivated.
+            labels: ``binary`` (cultivated or not) or ``folders`` (one label per class).
             val_share: part of every class held out to choose the best epoch, 0 to 1.
             test_share: part of every class held out for the end, 0 to 1; used without ``train/`` only.
             max_damaged_share: largest share of damaged images to leave out.
@@ -53,17 +63,24 @@ class ImageFolder(ChipDataModule):
             augment: see ``ChipDataModule``.
 
         Raises:
-            InputError: ``labels`` is neither of the two, or the shares leave nothing to learn from.
+            InputError: ``classes`` or ``labels`` is nothing of that, or the shares leave nothing to learn from.
         """
-        super().__init__(chip_size, batch_size, workers, augment)
+        super().__init__(chip_size, batch_size, workers, seed, augment)
         if labels not in (BINARY, FOLDERS):
             raise InputError(f"data.labels={labels} is not known; choose {BINARY} or {FOLDERS}.")
+        if isinstance(classes, str) and classes != AS_NAMED:
+            raise InputError(
+                f"data.classes={classes} is not known; give {AS_NAMED}, or classes of folders, as in "
+                f"'data.classes={{aGrass: {IGNORE}, bField: field}}'."
+            )
         if not (val_share > 0 and test_share >= 0 and val_share + test_share < 1):
             raise InputError(
                 f"data.val_share={val_share:g} and data.test_share={test_share:g} must be shares, the first above 0, "
                 "together below 1."
             )
         self._root = Path(root)
+        named = {} if isinstance(classes, str) else classes
+        self._classes = {str(folder): str(name) for folder, name in named.items()}
         self._cultivated = tuple(cultivated)
         self._labels = labels
         self._shares = (val_share, test_share)
@@ -73,10 +90,11 @@ class ImageFolder(ChipDataModule):
     def load(self) -> ChipSplits:
         """See ``ChipDataModule.load``."""
         sides = {name: self._sound(items) for name, items in self._sides().items()}
-        folders = class_names(sides["train"])
-        self._check_classes(folders, sides)
+        classes = class_names(sides["train"])
+        self._check_classes(classes)
+        self._check_sides(sides)
         if self._labels == FOLDERS:
-            names, cultivated = tuple(folders), tuple(name for name in folders if name in self._cultivated)
+            names, cultivated = tuple(classes), tuple(name for name in classes if name in self._cultivated)
         else:
             names, cultivated = (NOT_CULTIVATED, CULTIVATED), (CULTIVATED,)
         return ChipSplits(
@@ -91,41 +109,99 @@ class ImageFolder(ChipDataModule):
         """The images of ``train``, ``val`` and ``test``."""
         val_share, test_share = self._shares
         if (self._root / "train").is_dir():
-            train = list_class_folders(self._root / "train")
-            test = list_class_folders(self._root / "test")
-            val = list_class_folders(self._root / "val")
+            sides = self._list([self._root / side for side in ("train", "val", "test")])
+            named = dict(zip(("train", "val", "test"), sides, strict=True))
+            self._check_sides(named)
+            train, val, test = sides
             if not val:
-                train, val = split(train, (val_share,), self._seed)
+                train, val = self._split(train, (val_share,))
         else:
-            train, val, test = split(list_class_folders(self._root), (val_share, test_share), self._seed)
-        if not train:
-            found = count_files(self._root)
-            raise InputError(
-                f"{self._root} holds no images to learn from ({found} files found); expected {LAYOUT}; give data.root=PATH."
-            )
+            (images,) = self._list([self._root])
+            train, val, test = self._split(images, (val_share, test_share))
         return {"train": train, "val": val, "test": test}
+
+    def _list(self, parents: Sequence[Path]) -> list[list[Labelled]]:
+        """The images below each of the folders that hold class folders; the first must have some."""
+        listed = {parent: list_class_folders(parent) for parent in parents}
+        if not any(listed[parents[0]].values()):
+            raise InputError(
+                f"{self._root} holds no images to learn from ({count_files(self._root)} files found); expected {LAYOUT}; "
+                "give data.root=PATH."
+            )
+        folders = {name for found in listed.values() for name in found}
+        unknown = sorted(self._classes.keys() - folders)
+        if unknown:
+            raise InputError(
+                f"data.classes names {', '.join(unknown)}, but {self._root} has the class folders {', '.join(sorted(folders))}."
+            )
+        empty = [
+            str(parent / name)
+            for parent, found in listed.items()
+            for name, images in found.items()
+            if not images and self._class_of(name) != IGNORE
+        ]
+        if empty:
+            raise InputError(
+                f"{', '.join(empty)} holds no images; fill the folder, remove it, or leave it out by "
+                f"'data.classes={{{Path(empty[0]).name}: {IGNORE}}}'."
+            )
+        return [
+            [
+                Labelled(image, self._class_of(name))
+                for name, images in found.items()
+                if self._class_of(name) != IGNORE
+                for image in images
+            ]
+            for found in listed.values()
+        ]
+
+    def _class_of(self, folder: str) -> str:
+        return self._classes.get(folder, folder)
+
+    def _split(self, items: list[Labelled], shares: Sequence[float]) -> list[list[Labelled]]:
+        parts = split(items, shares, self._seed)
+        lost = sorted(set(class_names(items)) - set(class_names(parts[0])))
+        if lost:
+            raise InputError(
+                f"{self._root}: {', '.join(lost)} has too few images to split by data.val_share={shares[0]:g} and "
+                f"data.test_share={self._shares[1]:g}; add some, or leave the folder out by data.classes."
+            )
+        return parts
 
     def _sound(self, items: list[Labelled]) -> list[Labelled]:
         return drop_damaged(items, self._max_damaged_share, self._workers)
 
-    def _check_classes(self, folders: list[str], sides: dict[str, list[Labelled]]) -> None:
-        if len(folders) < 2:
-            raise InputError(f"{self._root} has one class only ({folders[0]}); a classifier needs two: {LAYOUT}.")
-        unknown = sorted(set(self._cultivated) - set(folders))
-        if unknown or not 0 < len(self._cultivated) < len(folders):
+    def _check_classes(self, classes: Sequence[str]) -> None:
+        if len(classes) < 2:
+            raise InputError(f"{self._root} has {_listing(classes)} only; a classifier needs two classes: {LAYOUT}.")
+        unknown = set(self._cultivated) - set(classes)
+        if unknown or not 0 < len(self._cultivated) < len(classes):
             raise InputError(
-                f"{self._root} has the classes {', '.join(folders)}; data.cultivated={list(self._cultivated)} must "
+                f"{self._root} has the classes {', '.join(classes)}; data.cultivated={list(self._cultivated)} must "
                 "name some of them, and not all."
             )
+
+    def _check_sides(self, sides: Mapping[str, Sequence[Labelled]]) -> None:
+        """Check that the validation and the test set, where there are any, have the classes that are learnt."""
+        learnt = set(class_names(sides["train"]))
         for side in ("val", "test"):
-            there = class_names(sides[side])
-            if there and there != folders:
-                differ = ", ".join(sorted(set(there) ^ set(folders)))
-                raise InputError(f"{self._root}: train and {side} do not have the same classes ({differ} on one side only).")
+            there = set(class_names(sides[side]))
+            for missing, place, other in ((learnt - there, side, "train"), (there - learnt, "train", side)):
+                if there and missing:
+                    raise InputError(
+                        f"{self._root}: {other} has images of {_listing(sorted(missing))}, {place} has none; all sides need "
+                        "the same classes."
+                    )
 
     def _chips(self, items: list[Labelled], names: tuple[str, ...]) -> ChipSet:
         if self._labels == FOLDERS:
             labels = [names.index(item.name) for item in items]
         else:
             labels = [names.index(CULTIVATED if item.name in self._cultivated else NOT_CULTIVATED) for item in items]
-        return ChipSet([item.path for item in items], labels, ImageReader(self.chip_size))
+        paths = [item.path for item in items]
+        return ChipSet(paths, labels, [str(path) for path in paths], ImageReader(self.chip_size))
+
+
+def _listing(classes: Iterable[str]) -> str:
+    names = list(classes)
+    return f"class{'es' if len(names) != 1 else ''} {', '.join(names)}"

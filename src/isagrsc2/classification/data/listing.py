@@ -18,20 +18,20 @@ class Labelled:
     name: str
 
 
-def list_class_folders(folder: Path) -> list[Labelled]:
+def list_class_folders(folder: Path) -> dict[str, list[Path]]:
     """List the images of every class folder, sorted by class and file name.
 
     Args:
         folder: holds one folder per class; hidden folders and loose files are passed over. Need not exist.
 
     Returns:
-        The images; folders without one contribute nothing.
+        Folder name to images; a folder without images has an empty list.
     """
     if not folder.is_dir():
-        return []
+        return {}
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    return [Labelled(path, name) for name in names for path in _images(folder / name)]
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    return {name: _images(folder / name) for name in names}
 
 
 def count_files(folder: Path) -> int:

@@ -13,6 +13,7 @@ from isagrsc2.classification.predictor import CULTIVATED, NOT_CULTIVATED
 from isagrsc2.scene.farmland import Farmland, FarmlandStyle, LandCover, draw_farmland
 
 NAMES = (NOT_CULTIVATED, CULTIVATED)
+PIECES = ("land cover", "parcel")  # what a chip of each class is called
 SIDES = ("train", "val", "test")
 
 
@@ -49,7 +50,7 @@ class SyntheticChips(ChipDataModule):
             workers: see ``ChipDataModule``.
             augment: see ``ChipDataModule``.
         """
-        super().__init__(chip_size, batch_size, workers, augment)
+        super().__init__(chip_size, batch_size, workers, seed, augment)
         self._style = style
         self._scenes = scenes
         self._scene_size = scene_size
@@ -69,6 +70,7 @@ class SyntheticChips(ChipDataModule):
     def _draw(self, seeds: Sequence[int]) -> ChipSet:
         chips: list[npt.NDArray[np.uint8]] = []
         labels: list[int] = []
+        names: list[str] = []
         for seed in seeds:
             farmland = draw_farmland(seed, self._scene_size, self._scene_size, self._style)
             generator = np.random.default_rng(seed)
@@ -77,7 +79,8 @@ class SyntheticChips(ChipDataModule):
                 for index in generator.permutation(len(large))[: self._per_scene]:
                     chips.append(chip_of_region(farmland.image, large[index], self.chip_size))
                     labels.append(label)
-        return ChipSet(chips, labels, _as_it_is)
+                    names.append(f"farmland of seed {seed}, {PIECES[label]} {index + 1}")
+        return ChipSet(chips, labels, names, _as_it_is)
 
 
 def parcel_regions(farmland: Farmland) -> Iterator[npt.NDArray[np.bool_]]:

@@ -1,0 +1,47 @@
+"""The contract between a task and whatever keeps its figures."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import Logger
+
+
+class Tracker(Protocol):
+    """Takes what a run has to show. A task calls ``start`` first and ``finish`` last, whatever happens between."""
+
+    def start(self, configuration: Any) -> None:
+        """Begin a run with its resolved configuration, plain types."""
+        ...
+
+    def scene(self, name: str, metrics: Mapping[str, Any], written: Mapping[str, Path]) -> None:
+        """Take the figures and the files of a finished scene."""
+        ...
+
+    def lightning(self) -> "Logger":
+        """Give the logger that a Lightning ``Trainer`` fills: metrics of every epoch, learning rate."""
+        ...
+
+    def pictures(self, pictures: Mapping[str, Path]) -> None:
+        """Take PNG files by name, as in ``val/confusion_matrix``."""
+        ...
+
+    def summary(self, figures: Mapping[str, float]) -> None:
+        """Take the final figures, those that runs are compared by."""
+        ...
+
+    def artifact(self, name: str, kind: str, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Take a file that others build on.
+
+        Args:
+            name: its versions are counted under this name.
+            kind: of file, as in ``model``.
+            path: of the file; it is not changed afterwards.
+            metadata: where it came from, plain types; commit and versions of packages are added.
+        """
+        ...
+
+    def finish(self, failed: int) -> None:
+        """End the run, of which ``failed`` parts (scenes, or the training) could not be done."""
+        ...
