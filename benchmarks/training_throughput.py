@@ -27,7 +27,8 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from isagrsc2.classification.networks.normalisation import IMAGENET_MEAN, IMAGENET_STD
+from isagrsc2.classification.networks.normalisation import NORMALISATIONS
+from isagrsc2.tasks.train import quiet
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,8 +99,8 @@ def bare(cfg: DictConfig) -> list[float]:
             v2.RandomHorizontalFlip(),
             v2.RandomVerticalFlip(),
             v2.ColorJitter(0.2, 0.2, 0.2),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(IMAGENET_MEAN, IMAGENET_STD),
+            v2.ToDtype(torch.float32),
+            v2.Normalize(NORMALISATIONS["imagenet"].mean, NORMALISATIONS["imagenet"].deviation),
         ]
     )
     loader = DataLoader(
@@ -135,12 +136,14 @@ def bare(cfg: DictConfig) -> list[float]:
 
 def main() -> None:
     """Measure and print."""
+    quiet()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder, "images")
+        root, output = Path(folder, "images"), Path(folder, "run")
         root.mkdir()
+        output.mkdir()
         write_images(root)
         overrides = ["data=image_folder", f"data.root={root}", "data.val_share=0.02", "data.test_share=0", *sys.argv[1:]]
-        quick = [f"trainer.max_epochs={EPOCHS}", f"output_dir={folder}/run", "+trainer.enable_progress_bar=false"]
+        quick = [f"trainer.max_epochs={EPOCHS}", f"output_dir={output}", "+trainer.enable_progress_bar=false"]
         with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
             cfg = compose("train", [*overrides, *quick])
         rates: dict[str, list[float]] = {"bare timm loop": [], "train.py": []}
@@ -148,7 +151,7 @@ def main() -> None:
             rates["bare timm loop"] += bare(cfg)
             rates["train.py"] += ours(cfg)
     title = f"{cfg.model.backbone.architecture}, attention {cfg.model.backbone.attention}, {cfg.data.chip_size} px"
-    table = Table("", "images per second", "ratio", title=f"{title}, batch {cfg.data.batch_size}, {cfg.data.workers} workers")
+    table = Table("", "images per second", "ratio", title=f"{title}, batch {cfg.data.batch_size}, {cfg.data.workers} workers", title_justify="left")
     reference = statistics.median(rates["bare timm loop"])
     for name, values in rates.items():
         middle = statistics.median(values)

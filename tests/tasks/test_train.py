@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -139,6 +140,22 @@ def test_a_diverged_run_stops_or_counts_as_the_worst(chips, tmp_path):
     assert train(configured(chips, tmp_path / "worst", *diverging, "divergence=worst")) == float("-inf")
     smallest = ["monitor.metric=val/loss", "monitor.mode=min"]
     assert train(configured(chips, tmp_path / "least", *diverging, *smallest, "divergence=worst")) == float("inf")
+
+
+def test_a_full_disk_keeps_the_previous_checkpoint(chips, tmp_path, capsys):
+    output = tmp_path / "run"
+    train(configured(chips, output))
+    before = {path.name: path.read_bytes() for path in (output / "checkpoints").iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))  # bytes; a checkpoint has more
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            run_task(train, configured(chips, output, "ckpt_path=last", "trainer.max_epochs=2"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stopped.value.code == 2
+    assert "make room, or choose another output_dir" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (output / "checkpoints").iterdir()} == before
 
 
 def run_script(*arguments, cwd, **options):

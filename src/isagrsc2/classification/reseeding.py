@@ -27,4 +27,8 @@ class ReseedEveryStep(pl.Callback):
     ) -> None:
         """Seed by run, step and process."""
         sequence = np.random.SeedSequence((self._seed, trainer.global_step, trainer.global_rank))
-        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))  # torch takes 63 bits
+        seed = int(sequence.generate_state(1, np.uint64)[0] >> 1)  # 63 bits
+        # Not torch.manual_seed, which costs a millisecond where there is no device to seed.
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed(seed)

@@ -66,7 +66,7 @@ def train(cfg: DictConfig) -> float:
 
     from isagrsc2.classification.lightning_module import DivergedError
 
-    _quiet()
+    quiet()
     check_choice("divergence", cfg.divergence, (STOP, WORST))
     check_choice("monitor.mode", cfg.monitor.mode, ("max", "min"))
     check_whole("trainer.max_epochs", cfg.trainer.max_epochs, 1)
@@ -230,7 +230,7 @@ def _last(cfg: DictConfig) -> Path:
     return found[-1]
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep Lightning's news of devices, tips and seeds out of the log; its warnings stay, but for those that mislead."""
     # Lightning 2.6 calls what torch 2.15 deprecates; nothing a user could change.
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", category=FutureWarning)
