@@ -150,8 +150,9 @@ def main() -> None:
         for _ in range(TURNS):
             rates["bare timm loop"] += bare(cfg)
             rates["train.py"] += ours(cfg)
-    title = f"{cfg.model.backbone.architecture}, attention {cfg.model.backbone.attention}, {cfg.data.chip_size} px"
-    table = Table("", "images per second", "ratio", title=f"{title}, batch {cfg.data.batch_size}, {cfg.data.workers} workers", title_justify="left")
+    network = f"{cfg.model.backbone.architecture}, attention {cfg.model.backbone.attention}"
+    loading = f"{cfg.data.chip_size} px, batch {cfg.data.batch_size}, {cfg.data.workers} workers"
+    table = Table("", "images per second", "ratio", title=f"{network}, {loading}", title_justify="left")
     reference = statistics.median(rates["bare timm loop"])
     for name, values in rates.items():
         middle = statistics.median(values)
