@@ -8,7 +8,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "isagrsc2"
 # Of the lowest layer first; a package may import its own layer and those before it.
 LAYERS = [
     {"errors", "files", "options", "stopwatch", "device"},
-    {"weights"},
+    {"weights", "training"},
     {"segmenters", "scene"},
     {"delineation", "classification", "parcels", "reference"},
     {"metrics", "engines", "parts"},

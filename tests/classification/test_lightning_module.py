@@ -4,10 +4,10 @@ from tiny_training import BACKBONE, brown_and_blue, loader, make_module, make_tr
 from torch import nn
 
 from isagrsc2.classification.calibration import fit_temperature
-from isagrsc2.classification.lightning_module import DivergedError
 from isagrsc2.classification.predictions import Predictions
 from isagrsc2.classification.scores import score
 from isagrsc2.errors import InputError
+from isagrsc2.training.divergence import DivergedError
 
 
 def test_overfits_eight_chips(tmp_path):

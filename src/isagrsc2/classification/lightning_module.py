@@ -21,8 +21,8 @@ from isagrsc2.classification.networks.start import start_from
 from isagrsc2.classification.predictions import Predictions
 from isagrsc2.classification.scores import SCORES, score
 from isagrsc2.classification.weighting import loss_weights
-from isagrsc2.errors import InputError
 from isagrsc2.options import check_share
+from isagrsc2.training.divergence import DivergedError
 
 Batch = tuple[
     Tensor, Tensor, Tensor
@@ -35,10 +35,6 @@ NAMED = 5
 BESIDES = ("loss", "ece_uncalibrated", "temperature")
 
 logger = logging.getLogger(__name__)
-
-
-class DivergedError(InputError):
-    """The loss is no number any more: the learning rate is too high, or the weights to start from are bad."""
 
 
 class Outputs(Metric):

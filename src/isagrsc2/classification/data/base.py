@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from isagrsc2.classification.data.sampling import EpochSampler, ShareSampler
 from isagrsc2.options import check_whole
+from isagrsc2.training.sampling import EpochSampler, ShareSampler
 
 Augmentation = Callable[[Tensor], Tensor]  # (3, S, S) uint8 to the same
 Item = tuple[Tensor, int, int]  # (3, S, S) uint8 RGB, class index, index of the chip in its set

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isagrsc2.classification.data.sampling import EpochSampler, ShareSampler
+from isagrsc2.training.sampling import EpochSampler, ShareSampler
 
 
 def drawn(count, batch, processes, epoch=0, seed=1):

@@ -4,7 +4,7 @@ import resource
 import pytest
 import torch
 
-from isagrsc2.classification.checkpoint_file import WholeCheckpoints
+from isagrsc2.training.checkpoint_file import WholeCheckpoints
 
 
 def test_round_trip(tmp_path):

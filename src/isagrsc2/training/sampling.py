@@ -1,4 +1,4 @@
-"""Which chip comes when: a function of seed, epoch and process, so that a run that was stopped goes on as it would have."""
+"""Which item comes when: a function of seed, epoch and process, so that a run that was stopped goes on as it would have."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from torch.utils.data import Sampler
 class EpochSampler(Sampler[int]):
     """A new random order every epoch, shared by the processes of a run.
 
-    Yields draws: ``epoch * count + index`` says which chip it is and also which of its visits, so that whoever augments it
-    can draw the same numbers again. Process r of w takes every w-th chip: the w batches of one step hold the chips that
+    Yields draws: ``epoch * count + index`` says which item it is and also which of its visits, so that whoever augments it
+    can draw the same numbers again. Process r of w takes every w-th item: the w batches of one step hold the items that
     one process with batches w times as large would have taken.
     """
 
@@ -18,8 +18,8 @@ class EpochSampler(Sampler[int]):
         """Prepare the first epoch.
 
         Args:
-            count: number of chips, N.
-            batch: chips per batch and process; a rest that does not fill a batch in every process is left for another
+            count: number of items, N.
+            batch: items per batch and process; a rest that does not fill a batch in every process is left for another
                 epoch, unless there are too few chips for one.
             seed: of the orders.
             process: number of this process, from 0.
@@ -48,7 +48,7 @@ class EpochSampler(Sampler[int]):
 
 
 class ShareSampler(Sampler[int]):
-    """Every w-th chip in order, each in exactly one process; the shares may differ by one."""
+    """Every w-th item in order, each in exactly one process; the shares may differ by one."""
 
     def __init__(self, count: int, process: int, processes: int) -> None:
         """See ``EpochSampler``."""

@@ -1,7 +1,7 @@
 import torch
 from tiny_training import make_trainer
 
-from isagrsc2.classification.best_checkpoint import BestCheckpoint
+from isagrsc2.training.best_checkpoint import BestCheckpoint
 
 
 def state(folder, score):
