@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from scipy import ndimage
 
-from isagrsc2.segmenters.region_tree import (
-    RegionTree,
-    build_region_tree,
-    gradient_strength,
-    local_texture,
-    suppress_texture,
-)
+from isagrsc2.segmenters.colour_edges import build_region_tree, gradient_strength, local_texture, suppress_texture
+from isagrsc2.segmenters.region_tree import RegionTree
 
 CONF = Path(__file__).parents[2] / "conf" / "segmenter" / "regions.yaml"
 BUILT_WITH = ("sigma", "min_depth", "suppression", "suppression_radius", "colour_weight", "small")

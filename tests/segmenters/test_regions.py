@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from isagrsc2.segmenters.regions import RankedPixels, RegionSegmenter
+from isagrsc2.segmenters.region_answers import RankedPixels
+from isagrsc2.segmenters.regions import RegionSegmenter
 
 CONF = Path(__file__).parents[2] / "conf" / "segmenter" / "regions.yaml"
 CONFIGURED: RegionSegmenter = instantiate(OmegaConf.load(CONF), _convert_="all")

@@ -1,7 +1,7 @@
 """A hierarchy of image regions: watershed basins, merged pair by pair where the border between them is weakest.
 
 The hierarchy is the one behind ultrametric contour maps (Arbelaez et al. 2011, "Contour Detection and Hierarchical Image
-Segmentation", section IV): the strength of a border between two regions is the *mean* gradient along all of it, measured
+Segmentation", section IV): the strength of a border between two regions is the *mean* edge along all of it, measured
 again after every merge, so one gap in a hedge does not let two fields run together as a plain watershed hierarchy does.
 """
 
@@ -9,7 +9,6 @@ import heapq
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -18,9 +17,6 @@ from skimage.segmentation import watershed
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
-
-# Gradients are scaled by this before they become integers for the search of minima.
-_STEPS_PER_UNIT = 20
 
 
 @dataclass(frozen=True)
@@ -31,8 +27,10 @@ class RegionTree:
         leaves: (H, W) int32, the leaf each pixel belongs to.
         parent: (M,) int32, -1 at a root.
         birth: (M,) float32, strength of the border that vanished when the node was made (0 for leaves): the strongest border
-            inside it. CIE Lab units per px.
+            inside it, in the units of the edges.
         areas: (M,) int64 px.
+        outline: (M,) float32, length of the border to other regions, px; the image's own edge does not count.
+        outline_edge: (M,) float32, mean edge along that border; 0 where there is none.
         first: (M,) int32; the leaves of node k are those whose rank lies in first[k] .. last[k] - 1.
         last: (M,) int32.
         rank: (L,) int32, position of each leaf in the order in which every node's leaves lie side by side.
@@ -42,6 +40,8 @@ class RegionTree:
     parent: npt.NDArray[np.int32]
     birth: npt.NDArray[np.float32]
     areas: npt.NDArray[np.int64]
+    outline: npt.NDArray[np.float32]
+    outline_edge: npt.NDArray[np.float32]
     first: npt.NDArray[np.int32]
     last: npt.NDArray[np.int32]
     rank: npt.NDArray[np.int32]
@@ -61,78 +61,43 @@ class RegionTree:
         return node[: len(self.rank)]
 
 
-def gradient_strength(lab: FloatArray) -> npt.NDArray[np.float32]:
-    """Colour gradient magnitude (H, W) of a smoothed CIE Lab image (H, W, 3), Lab units per px."""
-    total = np.zeros(lab.shape[:2], np.float32)
-    for channel in cv2.split(lab):
-        dx = cv2.Scharr(channel, cv2.CV_32F, 1, 0, scale=1 / 32)  # 1/32 makes a unit ramp give 1
-        dy = cv2.Scharr(channel, cv2.CV_32F, 0, 1, scale=1 / 32)
-        total += dx * dx + dy * dy
-    return np.sqrt(total)
-
-
-def local_texture(lightness: FloatArray, radius: float) -> npt.NDArray[np.float32]:
-    """Standard deviation (H, W) of lightness in a Gaussian neighbourhood; tells woods from meadows of the same colour."""
-    mean = cv2.GaussianBlur(lightness, (0, 0), radius)
-    square = cv2.GaussianBlur(lightness * lightness, (0, 0), radius)
-    return np.sqrt(np.maximum(square - mean * mean, 0))
-
-
-def suppress_texture(gradient: FloatArray, strength: float, radius: float) -> npt.NDArray[np.float32]:
-    """Weaken edges (H, W) that stand among edges, so that woods fall into few regions and a hedge between meadows stays.
-
-    Surround suppression (Grigorescu, Petkov and Westenberg 2004, "Contour and boundary detection improved by surround
-    suppression of texture edges"), divisive: g / (1 + strength x mean of g around).
-    """
-    around = np.asarray(cv2.GaussianBlur(gradient, (0, 0), radius), np.float32)
-    return np.asarray(gradient / (1 + strength * around), np.float32)
-
-
-def build_region_tree(
-    image: npt.NDArray[np.uint8],
-    *,
-    sigma: float,
-    min_depth: float,
-    suppression: float,
-    suppression_radius: float,
-    colour_weight: float,
-    small: float,
-) -> RegionTree:
-    """Segment an image into a hierarchy.
+def basins(relief: FloatArray, min_depth: float, step: float) -> npt.NDArray[np.int32]:
+    """Watershed basins of a relief (Meyer 1994; h-minima: Soille 2003, section 6.3).
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        sigma: standard deviation of the Gaussian that smooths crop rows and noise away, px.
-        min_depth: a basin shallower than this is part of its neighbour (h-minima), Lab units per px.
-        suppression: how much edges among edges are weakened, per Lab unit per px.
-        suppression_radius: standard deviation of the neighbourhood that weakens, px.
-        colour_weight: how much the difference of mean colour and texture counts beside the gradient along the border.
+        relief: (H, W) heights, not negative.
+        min_depth: a basin shallower than this is part of its neighbour.
+        step: heights closer than this are equal.
+
+    Returns:
+        (H, W) int32, 0..L-1, each basin one connected region.
+    """
+    steps = (relief / step).astype(np.int32)
+    markers, _ = ndimage.label(h_minima(steps, max(1, round(min_depth / step))))
+    if not markers.any():  # a flat relief has no minimum at all: it is one basin
+        markers[0, 0] = 1
+    return np.asarray(watershed(steps, markers), np.int32) - 1
+
+
+def merge_basins(
+    leaves: npt.NDArray[np.int32], edges: FloatArray, features: FloatArray, feature_weight: float, small: float
+) -> RegionTree:
+    """Merge the two neighbours with the weakest border again and again until nothing touches.
+
+    Args:
+        leaves: (H, W) int32, 0..L-1.
+        edges: (H, W), how much each pixel looks like a border.
+        features: (H, W, C), whose means tell regions apart.
+        feature_weight: how much the distance of the means of two regions counts beside the mean edge between them.
         small: area, px, at which a region's borders count half: what is much smaller merges first.
     """
-    colours = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = np.asarray(colours, np.float32)  # (H, W, 3), L 0..100
-    smooth = np.asarray(cv2.GaussianBlur(lab, (0, 0), sigma), np.float32)
-    gradient = gradient_strength(smooth)
-    features = np.dstack([smooth, local_texture(lab[..., 0], 3.0)])  # (H, W, 4)
-    relief = (cv2.GaussianBlur(gradient, (0, 0), 0.7) * _STEPS_PER_UNIT).astype(np.int32)
-    markers, _ = ndimage.label(h_minima(relief, max(1, round(min_depth * _STEPS_PER_UNIT))))
-    if not markers.any():  # a uniform image has no minimum at all: it is one basin
-        markers[0, 0] = 1
-    leaves = watershed(relief, markers).astype(np.int32) - 1  # (H, W)
-    borders = suppress_texture(gradient, suppression, suppression_radius)
-    return _merge(leaves, borders, features, colour_weight, small)
-
-
-def _merge(
-    leaves: npt.NDArray[np.int32], gradient: FloatArray, features: FloatArray, colour_weight: float, small: float
-) -> RegionTree:
-    """Merge the two neighbours with the weakest border again and again until nothing touches."""
     count = int(leaves.max()) + 1
     flat = leaves.ravel()
     areas: list[int] = np.bincount(flat, minlength=count).tolist()
     sums = np.stack([np.bincount(flat, channel.ravel(), count) for channel in np.moveaxis(features, -1, 0)], axis=1)
     totals: list[tuple[float, ...]] = [tuple(row) for row in sums.tolist()]
-    borders = _borders(leaves, gradient, count)
+    borders = _borders(leaves, edges, count)
+    outlines = [_total(border) for border in borders]  # (length, sum of edges)
     parent = [-1] * count
     birth = [0.0] * count
 
@@ -141,7 +106,7 @@ def _merge(
         area_a, area_b = areas[a], areas[b]
         difference = sum((p / area_a - q / area_b) ** 2 for p, q in zip(totals[a], totals[b], strict=True)) ** 0.5
         smaller = min(area_a, area_b)
-        return (edge / length + colour_weight * difference) * smaller / (smaller + small)
+        return (edge / length + feature_weight * difference) * smaller / (smaller + small)
 
     queue = [(strength(a, b), a, b) for a in range(count) for b in borders[a] if a < b]
     heapq.heapify(queue)
@@ -156,16 +121,32 @@ def _merge(
         birth.append(max(level, birth[a], birth[b]))
         areas.append(areas[a] + areas[b])
         totals.append(tuple(p + q for p, q in zip(totals[a], totals[b], strict=True)))
+        shared = borders[a][b]
+        outlines.append(tuple(p + q - 2 * common for p, q, common in zip(outlines[a], outlines[b], shared, strict=True)))
         borders.append(_join_borders(borders, a, b, node))
         for other in borders[node]:
             heapq.heappush(queue, (strength(other, node), other, node))
     first, last, rank = _leaf_order(parent, count)
+    length, edge = np.array(outlines, np.float32).T
     return RegionTree(
-        leaves, np.array(parent, np.int32), np.array(birth, np.float32), np.array(areas, np.int64), first, last, rank
+        leaves,
+        np.array(parent, np.int32),
+        np.array(birth, np.float32),
+        np.array(areas, np.int64),
+        length,
+        np.divide(edge, length, out=np.zeros_like(edge), where=length > 0),
+        first,
+        last,
+        rank,
     )
 
 
 Border = dict[int, tuple[float, float]]
+
+
+def _total(border: Border) -> tuple[float, ...]:
+    """Length and sum of edges along all of a border."""
+    return sum(length for length, _ in border.values()), sum(edge for _, edge in border.values())
 
 
 def _borders(leaves: npt.NDArray[np.int32], gradient: FloatArray, count: int) -> list[Border]:

@@ -1,0 +1,154 @@
+"""The network of the compact segmenter: where borders of parcels are, where parcels are, and how deep inside one lies.
+
+A U-Net (Ronneberger et al. 2015) with SqueezeNet 1.0 (Iandola et al. 2016) as encoder, so that ImageNet features can start
+it, and a thin decoder up to full resolution. Borders, extent and distance help each other: Diakogiannis et al. 2020 (ResUNet-a,
+section 3.2); of fields: Waldner & Diakogiannis 2020.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models.squeezenet import Fire
+
+# Maps that the network gives, in order.
+BORDER, PARCEL, DEPTH = range(3)
+MAPS = 3
+
+# The coarsest features have a sixteenth of the image's sides.
+STRIDE = 16
+
+# ImageNet's mean, RGB 0 to 255, and its mean standard deviation.
+MEAN = (123.0, 117.0, 104.0)
+DEVIATION = 58.0
+
+# torchvision's names of the layers that become the encoder, by stage; the pooling layers between them have no weights.
+STEM = "features.0"
+FIRES = (
+    ("features.3", "features.4", "features.5"),
+    ("features.7", "features.8", "features.9", "features.10"),
+    ("features.12",),
+)
+
+
+class BorderNetwork(nn.Module):
+    """Bytes of RGB in, three maps of the same size out; 1.5 M parameters.
+
+    Unlike torchvision's, convolution and pooling of the encoder are padded, so that features lie where the pixels do.
+    """
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        """Build it with random weights."""
+        super().__init__()
+        self.stem = nn.Conv2d(3, 96, 7, stride=2, padding=3)
+        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.fires = nn.ModuleList(
+            [
+                nn.Sequential(Fire(96, 16, 64, 64), Fire(128, 16, 64, 64), Fire(128, 32, 128, 128)),  # stride 4
+                nn.Sequential(
+                    Fire(256, 32, 128, 128), Fire(256, 48, 192, 192), Fire(384, 48, 192, 192), Fire(384, 64, 256, 256)
+                ),  # stride 8
+                nn.Sequential(Fire(512, 64, 256, 256)),  # stride 16
+            ]
+        )
+        # An encoder without normalisation gives every stage another size of numbers.
+        self.scalings = nn.ModuleList(nn.BatchNorm2d(channels) for channels in (96, 256, 512, 512))
+        self.context = Context(512, 128)
+        self.joins = nn.ModuleList([Join(128, 512, 96), Join(96, 256, 64), Join(64, 96, 32), Join(32, 8, 16)])
+        self.colours = _convolution(3, 8)
+        self.head = nn.Conv2d(16, MAPS, 1)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) uint8 RGB to (N, 3, H, W) logits of border, parcel and depth; see ``BORDER``, ``PARCEL``, ``DEPTH``.
+
+        Depth is the distance to the nearest border over the largest one that training tells apart.
+        """
+        height, width = images.shape[-2:]
+        x = (images.float() - self.mean) / DEVIATION
+        # Sides that 16 divides; the image goes on beyond its edge as it ends.
+        x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        features = [F.relu(self.stem(x))]  # (N, 96, H / 2, W / 2)
+        for stage in self.fires:
+            features.append(stage(self.pool(features[-1])))  # (N, 256, H / 4, ...), (N, 512, H / 8, ...), (N, 512, H / 16, ...)
+        *finer, coarsest = (scale(values) for scale, values in zip(self.scalings, features, strict=True))
+        y = self.context(coarsest)  # (N, 128, H / 16, W / 16)
+        for join, values in zip(self.joins, (*reversed(finer), self.colours(x)), strict=True):
+            y = join(y, values)  # twice the sides
+        logits: Tensor = self.head(y)[..., :height, :width]
+        return logits
+
+    def encoder(self) -> list[nn.Parameter]:
+        """Parameters that ImageNet weights may start."""
+        return [*self.stem.parameters(), *self.fires.parameters()]
+
+
+class Context(nn.Module):
+    """What lies around: dilated convolutions (Yu & Koltun 2016) and the mean of the image."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.reduce = _convolution(channels, width, kernel=1)
+        self.dilated = nn.ModuleList(_convolution(width, width, dilation=dilation) for dilation in (2, 4, 8))
+        self.whole = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) to (N, width, h, w)."""
+        y: Tensor = self.reduce(x)
+        for layer in self.dilated:
+            y = y + layer(y)
+        return y + self.whole(y.mean(dim=(2, 3), keepdim=True))
+
+
+class Join(nn.Module):
+    """Coarse features, enlarged, join finer ones of the encoder."""
+
+    def __init__(self, coarse: int, fine: int, width: int) -> None:
+        super().__init__()
+        # Before they are enlarged, where they cost a quarter.
+        self.coarse = nn.Conv2d(coarse, width, 1)
+        self.fine = nn.Conv2d(fine, width, 1)
+        self.mix = _convolution(width, width)
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """(N, C, h, w) and (N, D, 2 h, 2 w) to (N, width, 2 h, 2 w)."""
+        enlarged = F.interpolate(self.coarse(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False)
+        mixed: Tensor = self.mix(F.relu(enlarged + self.fine(fine)))
+        return mixed
+
+
+def _convolution(channels: int, width: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
+    padding = dilation * (kernel // 2)
+    convolution = nn.Conv2d(channels, width, kernel, padding=padding, dilation=dilation, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+def encoder_weights(squeezenet: Mapping[str, Tensor], deviation: float) -> dict[str, Tensor]:
+    """Weights of the encoder, out of those of a SqueezeNet 1.0.
+
+    Args:
+        squeezenet: state dict of torchvision's ``squeezenet1_0``.
+        deviation: what RGB 0 to 255 was divided by when it was trained, after ImageNet's mean was taken off; 1 for weights
+            trained with Caffe.
+
+    Returns:
+        Part of a state dict of ``BorderNetwork``. A ReLU network is positively homogeneous, so dividing its input and every
+        bias by the same number divides its features by it and changes nothing else.
+
+    Raises:
+        KeyError: a layer is missing.
+    """
+    sources = {"stem": STEM} | {
+        f"fires.{stage}.{place}.{part}": f"{layer}.{part}"
+        for stage, layers in enumerate(FIRES)
+        for place, layer in enumerate(layers)
+        for part in ("squeeze", "expand1x1", "expand3x3")
+    }
+    state = {}
+    for own, theirs in sources.items():
+        state[f"{own}.weight"] = squeezenet[f"{theirs}.weight"].float()
+        state[f"{own}.bias"] = squeezenet[f"{theirs}.bias"].float() * (deviation / DEVIATION)
+    return state
