@@ -1,4 +1,7 @@
-"""Train a classifier of chips: `python train.py model=cbam_resnet50 data=image_folder data.root=PATH`."""
+"""Train a classifier of chips or a promptable segmenter.
+
+``python train.py model=cbam_resnet50 data=image_folder data.root=PATH``, ``python train.py experiment=train/compact``.
+"""
 
 import hydra
 from omegaconf import DictConfig

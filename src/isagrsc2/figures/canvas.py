@@ -61,3 +61,11 @@ def width_of(texts: Iterable[str], size: float) -> float:
 def in_words(class_name: str) -> str:
     """A class as a person writes it."""
     return class_name.replace("_", " ")
+
+
+def shortened(text: str, letters: int) -> str:
+    """A text, its middle left out where it has more than so many letters."""
+    if len(text) <= letters:
+        return text
+    half = (letters - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from isagrsc2.classification.predictions import Predictions
-from isagrsc2.figures.canvas import DPI, FAINT, INK, in_words, new_figure, save
+from isagrsc2.figures.canvas import DPI, FAINT, INK, in_words, new_figure, save, shortened
 
 ReadChip = Callable[[int], npt.NDArray[np.uint8]]
 
@@ -87,13 +87,7 @@ def _lines(predictions: Predictions, index: int) -> list[str]:
     said = in_words(predictions.class_names[predictions.predicted[index]])
     probability = f"{predictions.probabilities[index].max():.2f}"
     one = f"{true} → {said}  {probability}"
-    classes = [one] if len(one) <= _LETTERS else [_shortened(f"{true} →"), _shortened(f"{said}  {probability}")]
-    return [*classes, _shortened(PurePath(predictions.names[index]).name)]
-
-
-def _shortened(text: str) -> str:
-    """The text, its middle left out where it is too long."""
-    if len(text) <= _LETTERS:
-        return text
-    half = (_LETTERS - 1) // 2
-    return f"{text[:half]}…{text[-half:]}"
+    classes = (
+        [one] if len(one) <= _LETTERS else [shortened(f"{true} →", _LETTERS), shortened(f"{said}  {probability}", _LETTERS)]
+    )
+    return [*classes, shortened(PurePath(predictions.names[index]).name, _LETTERS)]

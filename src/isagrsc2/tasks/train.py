@@ -1,4 +1,4 @@
-"""Train a classifier of chips: data, network, trainer, and what is left in the output folder."""
+"""Train: data, network, trainer, and what is left in the output folder, whatever is trained."""
 
 import json
 import logging
@@ -15,15 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from isagrsc2.errors import InputError
 from isagrsc2.files import replacing
 from isagrsc2.options import check_choice, check_whole
-from isagrsc2.tasks.scores_table import print_scores
 from isagrsc2.tasks.sweep import in_sweep
 from isagrsc2.tasks.tracking import Tracker, choose_tracker
+from isagrsc2.tasks.trainee import Trainee
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
-
-    from isagrsc2.classification.data.base import ChipDataModule, ChipSet, ChipSplits
-    from isagrsc2.classification.lightning_module import ChipClassifier
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +36,14 @@ class _Run:
     """What a run is made of."""
 
     cfg: DictConfig
-    data: "ChipDataModule"
-    splits: "ChipSplits"
-    module: "ChipClassifier"
+    trainee: Trainee
     callbacks: Mapping[str, Any]
     trainer: "pl.Trainer"
     tracker: Tracker
 
 
 def train(cfg: DictConfig) -> float:
-    """Train, keep the best and the last checkpoint, and measure the best one on validation and test chips.
+    """Train, keep the best and the last checkpoint, and measure the best one on validation and test data.
 
     Args:
         cfg: composed from ``conf/train.yaml``.
@@ -64,7 +59,7 @@ def train(cfg: DictConfig) -> float:
     # Here and not above: torch takes seconds to import, and `--help` needs none of it.
     import pytorch_lightning as pl
 
-    from isagrsc2.classification.lightning_module import DivergedError
+    from isagrsc2.training.divergence import DivergedError
 
     quiet()
     check_choice("divergence", cfg.divergence, (STOP, WORST))
@@ -74,11 +69,12 @@ def train(cfg: DictConfig) -> float:
         # Lightning starts its other processes with the command line of this one, and each would sweep again.
         raise InputError("trainer=ddp does not go with a sweep (-m); start its jobs one by one, or use trainer.devices=1.")
     pl.seed_everything(cfg.seed, workers=True)
-    data: ChipDataModule = instantiate(cfg.data)
-    splits = data.splits
-    module = _make_module(cfg, data)
-    _check_chip_size(data.chip_size, module)
-    resume = _checkpoint_to_resume(cfg, module.hparams)
+    # Partial, because Hydra would make data and model where it is given their configuration.
+    make_trainee = instantiate(cfg.trainee, _partial_=True)
+    trainee: Trainee = make_trainee(data=cfg.data, model=cfg.model)
+    if cfg.monitor.metric not in trainee.val_metrics:
+        raise InputError(f"monitor.metric={cfg.monitor.metric} is not known; choose from {', '.join(trainee.val_metrics)}.")
+    resume = _checkpoint_to_resume(cfg, trainee)
     tracker = choose_tracker(cfg.logger)
     tracker.start(OmegaConf.to_container(cfg, resolve=True))
     done = False
@@ -87,7 +83,7 @@ def train(cfg: DictConfig) -> float:
         # Partial, because Hydra would try to make configuration of the loggers it is given.
         make_trainer = instantiate(cfg.trainer, _partial_=True)
         trainer = make_trainer(callbacks=list(callbacks.values()), logger=tracker.lightning())
-        best = _fit(_Run(cfg, data, splits, module, callbacks, trainer, tracker), resume)
+        best = _fit(_Run(cfg, trainee, callbacks, trainer, tracker), resume)
         done = True
     except DivergedError as error:
         if cfg.divergence == STOP:
@@ -99,40 +95,12 @@ def train(cfg: DictConfig) -> float:
     return best
 
 
-def _make_module(cfg: DictConfig, data: "ChipDataModule") -> "ChipClassifier":
-    splits = data.splits
-    for side in ("train", "val"):
-        if not getattr(splits, side).labels:
-            raise InputError(f"the data have no chips to {_USES[side]}; give more images, or change the shares of the split.")
-    counts = [list(splits.train.labels).count(number) for number in range(len(splits.class_names))]
-    # Partial, because Hydra would make the data again where it is given their configuration.
-    make_module = instantiate(cfg.model, _partial_=True)
-    module: ChipClassifier = make_module(
-        class_names=splits.class_names,
-        cultivated=splits.cultivated,
-        class_counts=counts,
-        chip_size=data.chip_size,
-        trained_on=OmegaConf.to_container(cfg.data, resolve=True),
-    )
-    if cfg.monitor.metric not in module.val_metrics:
-        raise InputError(f"monitor.metric={cfg.monitor.metric} is not known; choose from {', '.join(module.val_metrics)}.")
-    return module
-
-
-def _check_chip_size(chip_size: int, module: "ChipClassifier") -> None:
-    """Refuse chips that the network would refuse at its first batch."""
-    required = module.net.required_chip_size
-    if required not in (0, chip_size):
-        architecture = module.hparams["backbone"]["architecture"]
-        raise InputError(f"{architecture} takes chips of {required} px and no others; give data.chip_size={required}.")
-
-
 def _fit(run: _Run, resume: Path | None) -> float:
     """Train and report; returns the best value of the monitored metric."""
-    sides = ", ".join(f"{len(getattr(run.splits, side).labels)} to {use}" for side, use in _USES.items())
-    logger.info("classes %s; chips: %s", ", ".join(run.splits.class_names), sides)
+    trainee = run.trainee
+    logger.info("%s", trainee.introduction())
     try:
-        run.trainer.fit(run.module, datamodule=run.data, ckpt_path=resume, weights_only=True)
+        run.trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=resume, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
         if run.trainer.interrupted:
             logger.error("interrupted; the same command with output_dir=%s ckpt_path=last goes on.", run.cfg.output_dir)
@@ -147,71 +115,41 @@ def _fit(run: _Run, resume: Path | None) -> float:
 
 
 def _measure(run: _Run, checkpoint: str) -> tuple[dict[str, float], dict[str, Path]]:
-    """Scores and pictures of a checkpoint on validation chips, and on test chips where there are some."""
+    """Scores and pictures of a checkpoint on validation data, and on test data where there are some."""
+    trainee = run.trainee
     metrics: dict[str, float] = {}
     pictures: dict[str, Path] = {}
     for side, measure in (("val", run.trainer.validate), ("test", run.trainer.test)):
-        chips: ChipSet = getattr(run.splits, side)
-        if chips.labels:
-            (scores,) = measure(run.module, datamodule=run.data, ckpt_path=checkpoint, weights_only=True, verbose=False)
+        if trainee.count(side):
+            (scores,) = measure(trainee.module, datamodule=trainee.data, ckpt_path=checkpoint, weights_only=True, verbose=False)
             metrics |= scores
             if run.trainer.is_global_zero:
-                pictures |= _draw(run, side, chips)
+                pictures |= trainee.draw(side, Path(run.cfg.output_dir))
     return metrics, pictures
 
 
-def _draw(run: _Run, side: str, chips: "ChipSet") -> dict[str, Path]:
-    """Pictures of what the module has just said of the chips of one side."""
-    from isagrsc2.figures.confusion_matrix import draw_confusion_matrix
-    from isagrsc2.figures.reliability import draw_reliability
-    from isagrsc2.figures.worst_mistakes import draw_worst_mistakes
-
-    predictions = run.module.predictions(chips.names)
-    names = ("confusion_matrix", "reliability", "worst_mistakes")
-    paths = {name: Path(run.cfg.output_dir, f"{side}_{name}.png") for name in names}
-    draw_confusion_matrix(predictions, paths["confusion_matrix"])
-    draw_reliability(predictions, paths["reliability"])
-    draw_worst_mistakes(predictions, chips.chip, run.cfg.worst_mistakes, paths["worst_mistakes"])
-    return {f"{side}/{name}": path for name, path in paths.items()}
-
-
 def _report(run: _Run, metrics: Mapping[str, float], pictures: Mapping[str, Path], checkpoint: Path) -> None:
-    """Leave figures, pictures and the checkpoint where they are looked for, and say so."""
-    with replacing(Path(run.cfg.output_dir, "metrics.json")) as temporary:
+    """Leave figures, pictures and the result where they are looked for, and say so."""
+    trainee, folder = run.trainee, Path(run.cfg.output_dir)
+    with replacing(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(metrics, indent=2) + "\n")
     run.tracker.summary(metrics)
     run.tracker.pictures(pictures)
-    described = {
-        "data": OmegaConf.to_container(run.cfg.data, resolve=True),
-        "classes": list(run.splits.class_names),
-        "chips": {side: len(getattr(run.splits, side).labels) for side in _USES},
-        "metrics": dict(metrics),
-    }
-    run.tracker.artifact(run.cfg.name, "model", checkpoint, described)
-    print_scores(metrics, run.splits.class_names)
+    result = trainee.result(checkpoint, folder)
+    data = OmegaConf.to_container(run.cfg.data, resolve=True)
+    run.tracker.artifact(run.cfg.name, "model", result, {"data": data, **trainee.description(), "metrics": dict(metrics)})
+    trainee.print_scores(metrics)
     logger.info("pictures: %s", ", ".join(str(path) for path in pictures.values()))
     logger.info("best checkpoint: %s", checkpoint)
-    logger.info("use it: python segment.py scene.path=PATH classifier=trained classifier.checkpoint=%s", checkpoint)
+    logger.info("use it: %s", trainee.usage(result))
 
 
-_USES = {"train": "learn from", "val": "choose the best epoch", "test": "test"}
-
-
-def _checkpoint_to_resume(cfg: DictConfig, own: Mapping[str, Any]) -> Path | None:
-    """The checkpoint the run goes on from, checked against the network and the classes of this run."""
+def _checkpoint_to_resume(cfg: DictConfig, trainee: Trainee) -> Path | None:
+    """The checkpoint the run goes on from, checked against what is trained in this run."""
     if cfg.ckpt_path == "none":
         return None
-    from isagrsc2.classification.trained import check_same_network, read_checkpoint
-
     path = _last(cfg) if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
-    content = read_checkpoint(path, "give ckpt_path=PATH of a checkpoint written by train.py, last, or none.")
-    trained = content["hyper_parameters"]
-    check_same_network(path, trained["backbone"], own["backbone"])
-    if trained["class_names"] != own["class_names"]:
-        raise InputError(
-            f"{path} was trained on the classes {', '.join(trained['class_names'])}, but the data have "
-            f"{', '.join(own['class_names'])}; choose data with the same classes."
-        )
+    content = trainee.read_checkpoint(path, "give ckpt_path=PATH of a checkpoint written by train.py, last, or none.")
     done, wanted = content["epoch"] + 1, cfg.trainer.max_epochs
     if done >= wanted:
         raise InputError(f"{path} has been trained for {done} epochs already; raise trainer.max_epochs above {wanted}.")
