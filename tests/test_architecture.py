@@ -10,7 +10,7 @@ LAYERS = [
     {"errors", "files", "options", "stopwatch", "device"},
     {"weights", "training"},
     {"segmenters", "scene"},
-    {"delineation", "classification", "parcels", "reference"},
+    {"delineation", "classification", "parcels", "reference", "prompt_training"},
     {"metrics", "engines", "parts"},
     {"export", "figures", "pipeline"},
     {"tasks"},

@@ -41,7 +41,8 @@ def test_nothing_here_imports_torch():
 
 
 OPTIONS = sorted(path.stem for path in (CONF / "classifier").glob("*.yaml"))
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+# Models of chips have a backbone, given or inherited; those of segmenters name another module.
+MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if "prompt_training" not in path.read_text())
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -39,7 +39,7 @@ def start_from(network: ChipNetwork, backbone: Mapping[str, Any]) -> None:
         load_plain_state(network, network.fetch_official(), OFFICIAL, f"the official {backbone['architecture']}")
     else:
         check_choice("model.backbone.normalisation", backbone["normalisation"], network.understood)
-        load_plain_state(network, _read_state(Path(pretrained)), backbone["normalisation"], str(pretrained))
+        load_plain_state(network, read_plain_state(Path(pretrained), REMEDY), backbone["normalisation"], str(pretrained))
 
 
 def load_plain_state(network: ChipNetwork, state: Mapping[str, Tensor], normalisation: str, source: str) -> None:
@@ -85,18 +85,27 @@ def attention_keys(network: ChipNetwork) -> set[str]:
     }
 
 
-def _read_state(path: Path) -> Mapping[str, Tensor]:
+def read_plain_state(path: Path, remedy: str) -> Mapping[str, Tensor]:
+    """Read a state dict.
+
+    Args:
+        path: a ``.safetensors`` file, or one saved by ``torch.save``.
+        remedy: what the user should do when it cannot be read; ends the message.
+
+    Raises:
+        InputError: absent, damaged, or no plain state dict.
+    """
     if path.suffix != ".safetensors":
-        state = read_torch_file(path, REMEDY)
+        state = read_torch_file(path, remedy)
         if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
             raise InputError(f"{path} holds no plain state dict (names and tensors); save `network.state_dict()`.")
         return state
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; {REMEDY}") from None
+        raise InputError(f"{path} does not exist; {remedy}") from None
     except SafetensorError as error:
-        raise InputError(f"{path} is damaged ({error}); {REMEDY}") from None
+        raise InputError(f"{path} is damaged ({error}); {remedy}") from None
 
 
 def _same_shape(own: Mapping[str, Tensor], key: str, value: Tensor) -> bool:

@@ -1,0 +1,1 @@
+"""Training of promptable segmenters: labelled scenes, crops and prompts in, weights out."""
