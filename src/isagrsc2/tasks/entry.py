@@ -102,7 +102,7 @@ def users_mistake(error: BaseException) -> str | None:
     Hydra wraps what a constructor raises, and its own complaints about keys and interpolations have several lines.
     """
     if isinstance(error, InputError):
-        return str(error)
+        return _without_traceback(error)
     if isinstance(error, OSError) and error.errno in _DISK:
         where = error.filename or "the output folder"
         return f"{where} cannot be used ({error.strerror}); make room, or choose another output_dir=."
@@ -115,6 +115,16 @@ def users_mistake(error: BaseException) -> str | None:
         where = f"{error.full_key}: " if error.full_key else ""
         return f"{where}{str(error).splitlines()[0]}; correct this option."
     return None
+
+
+def _without_traceback(error: InputError) -> str:
+    """The message of an error, wherever it was raised.
+
+    A ``DataLoader`` raises what its worker processes have raised as the same type, with their traceback as the message
+    (``torch._utils.ExceptionWrapper``); the last line of a traceback is the type and the message.
+    """
+    kind = type(error)
+    return str(error).rpartition(f"\n{kind.__module__}.{kind.__qualname__}: ")[-1].rstrip()
 
 
 def launch(main: Callable[[], Any]) -> None:
