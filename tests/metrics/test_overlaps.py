@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from isagrsc2.metrics import overlaps
 from isagrsc2.metrics.overlaps import Overlaps, count_overlaps, sum_overlaps
 
 PREDICTED = np.array([[1, 1, 0], [1, 2, 2]])
@@ -68,6 +69,15 @@ def test_tiles_add_up_to_the_whole(predicted, reference, valid, row, column):
     whole = table(count_overlaps(predicted, reference, valid))
     assert table(sum_overlaps(parts)) == whole
     assert table(parts[0] + parts[1] + parts[2] + parts[3]) == whole
+
+
+@settings(deadline=None)
+@given(labels, labels, masks, st.integers(1, 6))
+def test_bands_make_no_difference(predicted, reference, valid, rows):
+    whole = table(count_overlaps(predicted, reference, valid))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlaps, "BAND", rows)
+        assert table(count_overlaps(predicted, reference, valid)) == whole
 
 
 @settings(deadline=None)

@@ -9,15 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
+from isagrsc2.metrics.boundaries import BoundaryCounts
 from isagrsc2.metrics.coverage import CoverageCounts
+from isagrsc2.metrics.hausdorff import HausdorffCounts
+from isagrsc2.metrics.last_round import NO_LAST_ROUND, Measures
 from isagrsc2.metrics.objects import MatchCounts
 from isagrsc2.metrics.pixels import AreaCounts
-from isagrsc2.metrics.scoring import count_rounds
+from isagrsc2.metrics.scale import PIXELS, Scale
+from isagrsc2.metrics.scoring import count_in_detail, count_rounds
 from isagrsc2.reference.parcels import reference_from_polygons
 
 SHAPE = (10, 12)
 # Two reference parcels of 4 x 10 px; 4 columns between and beside them are no parcel.
 REFERENCE = reference_from_polygons([shapely.box(0, 0, 4, 10), shapely.box(6, 0, 10, 10)], [1, 2], SHAPE, "test")
+
+MEASURES = Measures(limits_m2=(3900.0,), limits_px=(39.0,), tolerance=1.0, tolerance_unit="px")
 
 
 def everywhere(window: Window) -> np.ndarray:
@@ -133,3 +139,80 @@ def test_counts_of_scenes_add():
     assert both.area == AreaCounts(80, 0, 80, 80)
     assert both.coverage == CoverageCounts(80, 240)
     assert both.best_ious.mean == one.best_ious.mean == 0.5
+
+
+def test_the_last_round_in_detail():
+    segments = table(
+        (shapely.box(0, 0, 4, 10), "cultivated", 1),  # reference parcel 1 exactly
+        (shapely.box(6, 0, 9, 10), "cultivated", 2),  # parcel 2 without its last column: IoU 3/4
+        (shapely.box(4, 0, 6, 10), "not_cultivated", 2),
+    )
+    segments["score"] = [0.5, 0.9, 0.7]
+    counts = count_in_detail(segments, REFERENCE, SHAPE, everywhere, 2, PIXELS, MEASURES)
+    assert counts.scene == count_rounds(segments, REFERENCE, SHAPE, everywhere, 2)
+    last = counts.last_round
+    # Boundaries lie in columns 3, 6 and 9 of the reference, 3, 6 and 8 of the predictions: all within 1 px.
+    assert last.boundaries == BoundaryCounts(30, 30, 30, 30)
+    # Distances from the reference's outline: 10 of 24 px at 1 px, the rest closer.
+    assert last.hausdorff == HausdorffCounts(0, 0.0, 2, 1.0)
+    assert last.scores()["object_f1_75"] == 0.5  # 3/4 is not above 0.75, which is enough for COCO
+    assert last.scores()["average_precision_75"] == 1.0
+    # Above 0.75 the better score belongs to the wrong parcel: precision 1/2 at recalls up to 1/2.
+    assert last.scores()["average_precision"] == pytest.approx((6 + 4 * 51 / 101 / 2) / 10)
+    assert [one.matches.matched for one in last.sizes.values()] == [0, 2]
+    # A perfect classifier keeps the same segments here.
+    assert counts.oracle_class.scores() == last.scores()
+
+
+def test_pixels_have_a_size_on_the_ground():
+    segments = table((shapely.box(0, 0, 4, 10), "cultivated", 1), (shapely.box(6, 0, 9, 10), "cultivated", 1))
+    counts = count_in_detail(segments, REFERENCE, SHAPE, everywhere, 1, Scale("m", 20, 10, 200), MEASURES).last_round
+    assert counts.hausdorff == HausdorffCounts(2, 10.0, 0, 0.0)
+    assert [(size.unit, size.lower, one.matches.reference) for size, one in counts.sizes.items()] == [
+        ("m2", 0, 0),
+        ("m2", 3900, 2),
+    ]
+    assert counts.boundaries.f1 == 1  # the tolerance is in px
+    metres = dataclasses.replace(MEASURES, tolerance_unit="m")
+    counts = count_in_detail(segments, REFERENCE, SHAPE, everywhere, 1, Scale("m", 20, 10, 200), metres).last_round
+    assert counts.boundaries == BoundaryCounts(30, 20, 30, 20)  # column 9 is 10 m from column 8
+
+
+def test_segments_without_scores_have_no_average_precision():
+    segments = table((shapely.box(0, 0, 4, 10), "cultivated", 1))
+    scores = count_in_detail(segments, REFERENCE, SHAPE, everywhere, 1, PIXELS, MEASURES).last_round.scores()
+    assert scores["average_precision"] is None
+    assert scores["boundary_f1"] == pytest.approx(2 / (1 + 30 / 10))
+    segments["score"] = [float("nan")]
+    scores = count_in_detail(segments, REFERENCE, SHAPE, everywhere, 1, PIXELS, MEASURES).last_round.scores()
+    assert scores["average_precision"] is None
+
+
+def test_nothing_in_detail():
+    nothing = reference_from_polygons([], [], SHAPE, "test")
+    counts = count_in_detail(table(), nothing, SHAPE, everywhere, 1, PIXELS, MEASURES).last_round
+    assert set(counts.scores().values()) == {None}
+    missed = count_in_detail(table(), REFERENCE, SHAPE, everywhere, 1, PIXELS, MEASURES).last_round.scores()
+    assert (missed["boundary_f1"], missed["object_f1_50"], missed["hausdorff_95_px"]) == (0, 0, None)
+    areas = dataclasses.replace(REFERENCE, areas_only=True)
+    segments = table((shapely.box(0, 0, 4, 10), "cultivated", 1))
+    counts = count_in_detail(segments, areas, SHAPE, everywhere, 1, PIXELS, MEASURES)
+    assert (counts.last_round, counts.oracle_class) == (NO_LAST_ROUND, NO_LAST_ROUND)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 11))
+def test_blocks_make_no_difference_in_detail(seed, block):
+    rng = np.random.default_rng(seed)
+    hidden = rng.random(SHAPE) < 0.1
+
+    def valid(window: Window) -> np.ndarray:
+        return ~hidden[window.toslices()]
+
+    cut = int(rng.integers(1, 10))
+    segments = table((shapely.box(0, 0, cut, 10), "cultivated", 1), (shapely.box(cut, 0, 12, 10), "cultivated", 1))
+    segments["score"] = rng.random(2)
+    whole = count_in_detail(segments, REFERENCE, SHAPE, valid, 1, PIXELS, MEASURES).last_round
+    parts = count_in_detail(segments, REFERENCE, SHAPE, valid, 1, PIXELS, MEASURES, block=block).last_round
+    assert parts.scores() == whole.scores()
+    assert parts.sizes == whole.sizes

@@ -3,14 +3,16 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 import shapely
+from affine import Affine
 from hydra import compose, initialize_config_dir
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, InstantiationException
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
@@ -24,13 +26,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 PARCELS = [shapely.box(0, 0, 4, 10), shapely.box(6, 0, 10, 10)]
 
 
-def write_result(folder: Path, image: Path, rows: list[tuple[shapely.Geometry, str, int]]) -> None:
+def write_result(folder: Path, image: Path, rows: list[tuple[shapely.Geometry, str, int]], **georeference: Any) -> None:
     """What `segment.py` leaves of one image, as far as it is read here."""
     folder.mkdir(parents=True)
     image.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(image, "w", width=12, height=10, count=3, dtype="uint8") as out:
+        with rasterio.open(image, "w", width=12, height=10, count=3, dtype="uint8", **georeference) as out:
             out.write(np.zeros((3, 10, 12), np.uint8))
     geometries, names, rounds = zip(*rows, strict=True)
     frame = gpd.GeoDataFrame(
@@ -79,6 +81,54 @@ def test_scenes_mean_and_pool(runs, capsys):
     printed = capsys.readouterr().out
     assert "mean over scenes" in printed
     assert "0.833" in printed
+
+
+def test_figures_of_the_last_round_and_their_intervals(runs, capsys):
+    segments = gpd.read_parquet(runs / "runs" / "a" / "segments.parquet").assign(score=[0.9, 0.8])
+    segments.to_parquet(runs / "runs" / "a" / "segments.parquet")
+    command = [f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}"]
+    run(runs, *command, "subject.size_limits_px=[50]")
+    found = report(runs)
+    first, second = (scene["last_round"] for scene in found["scenes"])
+    assert (first["boundary_f1"], first["hausdorff_95_px"], first["hausdorff_95_m"]) == (1.0, 0.0, None)
+    assert first["average_precision"] == 1.0
+    assert second["average_precision"] is None  # it has no column score
+    assert first["by_size"][0] | {"unit": "px", "from": 0, "to": 50, "object_recall": 1.0} == first["by_size"][0]
+    assert first["by_size"][1]["object_recall"] is None
+    assert found["scenes"][0]["oracle_class"]["last_round"] == first
+    for kind, recall in (("mean", (1 + 1 / 2) / 2), ("pooled", 3 / 4)):
+        last = found[kind]["last_round"]
+        assert last["by_size"][0]["object_recall"] == recall
+        assert last["by_size"][0]["interval_95"]["object_recall"] == [0.5, 1.0]
+        assert last["interval_95"]["hausdorff_95_px"] == [0.0, 0.0]
+        assert found[kind]["rounds"][1]["interval_95"]["object_f1"] == [pytest.approx(2 / 3), 1.0]
+        assert found[kind]["oracle_class"]["last_round"]["boundary_f1"] == last["boundary_f1"]
+    assert "95 % interval" in capsys.readouterr().out
+    before = (runs / "output" / "metrics.json").read_bytes()
+    run(runs, *command, "subject.size_limits_px=[50]")
+    assert (runs / "output" / "metrics.json").read_bytes() == before
+
+
+def test_sizes_and_boundaries_in_metres(runs):
+    georeference = {"crs": "EPSG:32632", "transform": Affine(10, 0, 500000, 0, -10, 5000000)}
+    rows = [(PARCELS[0], "cultivated", 1), (shapely.box(6, 0, 9, 10), "cultivated", 1)]
+    write_result(runs / "metres", runs / "images" / "c.tif", rows, **georeference)
+    corners = [(500000, 4999900, 500040, 5000000), (500060, 4999900, 500100, 5000000)]
+    metres = gpd.GeoSeries([shapely.box(*corner) for corner in corners], crs="EPSG:32632")
+    metres.to_file(runs / "references" / "c.gpkg")
+    both = [f"subject.predictions={runs / 'metres'}", f"subject.reference={runs / 'references'}"]
+    run(runs, *both, "subject.boundary_tolerance=5", "subject.boundary_unit=m", "subject.size_limits_m2=[3000,5000]")
+    last = report(runs)["scenes"][0]["last_round"]
+    assert last["hausdorff_95_m"] == pytest.approx(5, rel=0.001)  # one pixel in one of two parcels
+    assert last["boundary_precision"] == 2 / 3  # columns 3 and 6 of 3, 6 and 8
+    assert [(size["unit"], size["reference_parcels"]) for size in last["by_size"]] == [("m2", 0), ("m2", 2), ("m2", 0)]
+    assert report(runs)["subject"]["boundary_tolerance"] == "5 m"
+    # Together with scenes in px every class keeps to the scenes of its unit.
+    run(runs, "subject.predictions=" + str(runs), f"subject.reference={runs / 'references'}", "subject.size_limits_px=[50]")
+    sizes = report(runs)["mean"]["last_round"]["by_size"]
+    counted = {size["unit"]: size["reference_parcels"] for size in sizes if size["reference_parcels"]}
+    assert counted == {"m2": 2, "px": 2}
+    assert sizes[-2]["interval_95"]["object_recall"] == [0.5, 1.0]
 
 
 def test_one_file_may_be_the_reference_of_all_scenes(runs):
@@ -131,6 +181,21 @@ def test_results_that_cannot_be_read(runs):
     assert "does not say which image" in refused(runs, one, reference)
 
 
+def test_numbers_that_do_not_fit(runs):
+    def message(*overrides: str) -> str:
+        with pytest.raises((InputError, InstantiationException)) as caught:
+            run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}", *overrides)
+        return str(caught.value.__cause__ or caught.value)
+
+    assert "a.tif has no CRS, so its boundaries cannot be compared in m" in message("subject.boundary_unit=m")
+    assert "subject.boundary_unit=feet is not one of px, m" in message("subject.boundary_unit=feet")
+    assert "subject.boundary_tolerance=-1 does not fit" in message("subject.boundary_tolerance=-1")
+    assert "size_limits_m2=[5, 3] does not fit; give areas above 0 in ascending" in message("subject.size_limits_m2=[5,3]")
+    assert "size_limits_px=[0] does not fit; give areas above 0 in ascending" in message("subject.size_limits_px=[0]")
+    assert "subject.size_limits_px=9 does not fit; give a list of areas" in message("subject.size_limits_px=9")
+    assert "subject.bootstrap_resamples=0 does not fit" in message("subject.bootstrap_resamples=0")
+
+
 def test_results_of_another_image(runs):
     far = [(shapely.box(0, 0, 99, 10), "cultivated", 1)]
     write_result(runs / "other", runs / "images" / "a.tif", far)
@@ -161,7 +226,7 @@ def test_land_cover_masks_give_scores_of_areas_only(runs, capsys, caplog):
     assert (last["area_iou"], last["area_precision"], last["area_recall"]) == (0.4, 1.0, 0.4)
     assert last["coverage"] == 4 / 12
     of_objects = {name for name in last if not name.startswith(("area_", "coverage", "round"))}
-    assert len(of_objects) == 11
+    assert len(of_objects) == 18
     for scores in (last, found["mean"]["rounds"][-1], found["pooled"]["oracle_class"]["rounds"][-1]):
         assert {scores[name] for name in of_objects} == {None}
     assert found["scenes"][0]["reference"]["parcels"] is None
@@ -171,7 +236,7 @@ def test_land_cover_masks_give_scores_of_areas_only(runs, capsys, caplog):
     assert note in caplog.text
     row = next(line for line in capsys.readouterr().out.splitlines() if "7_sat" in line)
     cells = [cell.strip() for cell in row.split("│")[1:-1]]
-    assert cells == ["7_sat", "-", "-", "0.333", "0.400", *["-"] * 6]
+    assert cells == ["7_sat", "-", "-", "0.333", "0.400", *["-"] * 7]
 
 
 def masks(folder: Path, sizes: dict[str, tuple[int, int]]) -> float | None:

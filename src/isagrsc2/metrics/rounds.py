@@ -4,9 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from isagrsc2.metrics.coverage import CoverageCounts
 from isagrsc2.metrics.objects import BestIoUCounts, MatchCounts
 from isagrsc2.metrics.pixels import AreaCounts
+from isagrsc2.metrics.pooling import Samples, Scores
+from isagrsc2.metrics.ratio import Ratios, ratio
+from isagrsc2.metrics.resampling import resample_ratios
+from isagrsc2.metrics.segmentation_errors import SegmentationErrorCounts
+from isagrsc2.metrics.thresholds import ThresholdCounts
 
 
 @dataclass(frozen=True)
@@ -17,15 +25,19 @@ class RoundCounts:
         coverage: of all segments, whatever their class.
         area: of the predictions.
         matches: of the predictions, at IoU > 0.5.
+        thresholds: of the predictions, at IoU > 0.50, 0.55, ... 0.95.
         best_ious: of the predictions.
+        errors: of the predictions.
         objects: whether the reference has parcels, so that they could be compared one by one. Where it has areas only,
-            ``matches`` and ``best_ious`` are of nothing.
+            everything from ``matches`` to ``errors`` is of nothing.
     """
 
     coverage: CoverageCounts
     area: AreaCounts
     matches: MatchCounts
+    thresholds: ThresholdCounts
     best_ious: BestIoUCounts
+    errors: SegmentationErrorCounts
     objects: bool
 
     def __add__(self, other: "RoundCounts") -> "RoundCounts":
@@ -33,30 +45,36 @@ class RoundCounts:
             self.coverage + other.coverage,
             self.area + other.area,
             self.matches + other.matches,
+            self.thresholds + other.thresholds,
             self.best_ious + other.best_ious,
+            self.errors + other.errors,
             self.objects or other.objects,
         )
 
-    def scores(self) -> dict[str, float | int | None]:
+    def ratios(self) -> Ratios:
+        """Every score as part and whole."""
+        return (
+            self.coverage.ratios()
+            | self.area.ratios()
+            | self.best_ious.ratios()
+            | self.matches.ratios()
+            | self.thresholds.mean_ratio()
+            | self.errors.ratios()
+        )
+
+    def scores(self) -> Scores:
         """Scores from 0 to 1, None where undefined, and the numbers of parcels they rest on, None without objects."""
-        return {
-            "coverage": self.coverage.share,
-            "area_iou": self.area.iou,
-            "area_precision": self.area.precision,
-            "area_recall": self.area.recall,
-            "area_f1": self.area.f1,
-            "mean_best_iou": self.best_ious.mean,
-            "mean_best_iou_by_area": self.best_ious.mean_by_area,
-            "object_precision": self.matches.precision,
-            "object_recall": self.matches.recall,
-            "object_f1": self.matches.f1,
-            "panoptic_quality": self.matches.panoptic_quality,
-            "segmentation_quality": self.matches.segmentation_quality,
-            "recognition_quality": self.matches.recognition_quality,
+        scores: Scores = {name: ratio(*parts) for name, parts in self.ratios().items()}
+        return scores | {
             "predicted_parcels": self.matches.predicted if self.objects else None,
             "reference_parcels": self.matches.reference if self.objects else None,
             "matched_parcels": self.matches.matched if self.objects else None,
         }
+
+    @classmethod
+    def resample(cls, scenes: Sequence["RoundCounts"], weights: npt.NDArray[np.float64]) -> Samples:
+        """See ``Counts``."""
+        return resample_ratios([scene.ratios() for scene in scenes], weights)
 
 
 @dataclass(frozen=True)
