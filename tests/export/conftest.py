@@ -66,7 +66,7 @@ def make_result(tmp_path: Path) -> MakeResult:
                 geometry=list(polygons),
             )
         parcels = to_parcels(segments, scene.transform, scene.crs, tolerance_px)
-        return SceneResult(scene, segments, parcels, {"coverage": [0.8, float("nan")], "name": "field"})
+        return SceneResult(scene, segments, parcels, {"coverage": [0.8, float("nan")], "name": "field"}, None)
 
     return make
 

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from isagrsc2.export.report import Report
+from isagrsc2.reference.reading import read_reference
 from isagrsc2.scene.raster import open_scene
 from isagrsc2.scene.stretch import NoStretch
 
@@ -206,7 +207,7 @@ def test_layers_and_colours(opened, make_result, tmp_path):
     result.segments[["geometry"]].to_parquet(path)
     last = {"area_iou": 1.0, "area_precision": 1.0, "area_recall": 1.0}
     compared = {"path": str(path), "areas_only": True, "predictions": "cultivated segments", "rounds": [last]}
-    page = opened(dataclasses.replace(result, metrics={"reference": compared}))
+    page = opened(dataclasses.replace(result, metrics={"reference": compared}, reference=read_reference(path, result.scene)))
     at = (21, 15)
     first = colour_at(page, *at)
     page.locator(".bk-btn", has_text="Round").click()

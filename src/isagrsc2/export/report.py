@@ -24,8 +24,6 @@ from isagrsc2.files import replacing
 from isagrsc2.metrics.scoring import ALL_SEGMENTS
 from isagrsc2.options import check_number, check_whole
 from isagrsc2.parcels import CLASS_NAMES, length_m, move
-from isagrsc2.reference.parcels import Reference
-from isagrsc2.reference.reading import read_reference
 from isagrsc2.scene.raster import Scene
 
 TEMPLATE = "report.html"
@@ -90,7 +88,7 @@ class Report:
         )
         size, pixel = (image.shape[1], image.shape[0]), step * unit
         drawn, small = self._split(move(_in_scene(result), to_map), pixel, size, OUTLINE)
-        reference = _reference(result)
+        reference = result.reference
         drawn_reference = small_reference = None
         if reference is not None:
             parcels = move(reference.parcels.geometry.to_numpy(), to_map)
@@ -157,12 +155,6 @@ def _parcels(result: SceneResult, drawn: Shapes) -> Parcels:
         areas=table[column].to_numpy(),
         unit=unit,
     )
-
-
-def _reference(result: SceneResult) -> Reference | None:
-    """The reference the scene was compared with."""
-    compared = result.metrics.get("reference")
-    return None if compared is None else read_reference(Path(compared["path"]), result.scene)
 
 
 def _metres_per_px(scene: Scene) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import geopandas
 
+from isagrsc2.reference.parcels import Reference
 from isagrsc2.scene.raster import Scene
 
 
@@ -18,12 +19,14 @@ class SceneResult:
         segments: pixel-exact polygons in scene px, without overlaps; columns ``parcels.SEGMENT_COLUMNS``.
         parcels: the same rows, simplified together, in map units (scene px without a CRS); ``parcels.parcel_columns``.
         metrics: plain JSON types, numbers may be NaN.
+        reference: what the scene was compared with, if anything.
     """
 
     scene: Scene
     segments: geopandas.GeoDataFrame
     parcels: geopandas.GeoDataFrame
     metrics: dict[str, Any]
+    reference: Reference | None
 
 
 class Exporter(Protocol):

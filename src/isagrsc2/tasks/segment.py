@@ -164,7 +164,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
             logger.warning("%s holds no valid pixel (all nodata): its parcels file is empty.", source.origin)
         metrics["seconds"] = watch.seconds
         with watch.stage("export"):
-            written = _export(run.exporters, SceneResult(scene, segments, parcels, metrics), folder)
+            written = _export(run.exporters, SceneResult(scene, segments, parcels, metrics, parcels_of_reference), folder)
     run.tracker.scene(source.name, metrics, written)
     print_summary(source, metrics, written)
     return metrics
