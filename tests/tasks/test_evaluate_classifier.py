@@ -12,6 +12,7 @@ from hydra.errors import InstantiationException
 from PIL import Image
 from torch import nn
 
+from isagrsc2.classification.export import export_classifier
 from isagrsc2.classification.trained import Trained
 from isagrsc2.errors import InputError
 from isagrsc2.tasks.entry import users_mistake
@@ -235,6 +236,10 @@ def test_a_real_checkpoint(chips):
     assert "split otherwise in training" in found["notes"][0]
     assert "seed=0 here, 7 there" in found["notes"][0]
     assert np.sum(found["confusion_matrix"]) == 9
+    small = path.with_suffix(".safetensors")
+    export_classifier(path, small)
+    run(chips, f"subject.checkpoint={small}")
+    assert report(chips) == found | {"subject": found["subject"] | {"checkpoint": str(small)}}
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(InputError, match=r"best\.ckpt is damaged .* give subject\.checkpoint=PATH"):
         run(chips, f"subject.checkpoint={path}")

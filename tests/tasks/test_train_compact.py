@@ -61,6 +61,13 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(finished, tmp_path):
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
+def test_mixed_precision(tmp_path):
+    value = train(miniature(tmp_path / "halves", "trainer.precision=bf16-mixed", "trainer.max_epochs=1"))
+    assert 0 <= value <= 1
+    weights = load_file(tmp_path / "halves" / "compact.safetensors")
+    assert all(tensor.dtype != torch.bfloat16 for tensor in weights.values())
+
+
 def test_segment_uses_the_weights(finished, tmp_path):
     weights = finished / "compact.safetensors"
     cfg = configured(

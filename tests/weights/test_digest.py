@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from isagrsc2.weights.digest import remembered, sha256_of
+from isagrsc2.weights.digest import read_sha256, remembered, sha256_of
 
 # FIPS 180-2, appendix B.1: the digest of "abc".
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -26,6 +26,13 @@ def test_known_digest(path: Path) -> None:
     assert sha256_of(path) == ABC
     assert remembered(path) == ABC
     assert sidecar(path).read_text().splitlines()[0] == f"{ABC}  net.pth"  # as sha256sum writes it
+
+
+def test_reading_leaves_nothing_behind(path: Path) -> None:
+    assert read_sha256(path) == ABC
+    assert not sidecar(path).exists()
+    path.write_bytes(b"")
+    assert read_sha256(path).startswith("e3b0c44298fc1c14")  # of no bytes: NIST's example
 
 
 def test_is_not_read_again_while_size_and_time_stay(path: Path) -> None:

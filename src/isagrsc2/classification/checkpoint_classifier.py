@@ -39,7 +39,7 @@ class CheckpointClassifier:
         """Load the network.
 
         Args:
-            checkpoint: written by ``train.py``.
+            checkpoint: written by ``train.py``, or weights exported from one.
             network: ``architecture``, ``attention`` and ``colour`` it must have (see ``build_network``), or
                 ``"as_trained"``.
             cultivated: names of trained classes that count as cultivated, or ``"as_trained"``.

@@ -5,11 +5,13 @@ Nothing here imports torch: a run without a classifier never pays for it.
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from isagrsc2.weights.embedded import resolve
+from isagrsc2.weights.registry import CLASSIFIER
 
 CULTIVATED = "cultivated"
 NOT_CULTIVATED = "not_cultivated"
@@ -82,14 +84,14 @@ def classifier_from_checkpoint(
     An untrained network is never presented as a result: without a checkpoint parcels stay unclassified.
 
     Args:
-        checkpoint: file written by ``train.py``, or ``"none"``.
+        checkpoint: file written by ``train.py`` or exported from one, ``"embedded"`` (in the package), or ``"none"``.
         network: ``architecture``, ``attention`` and ``colour`` the checkpoint must have, or ``"as_trained"`` for any.
         cultivated: class names that count as cultivated, or ``"as_trained"``.
         threshold: probability from which a parcel is named cultivated.
         loading: ``device`` and ``batch`` of ``CheckpointClassifier``.
 
     Raises:
-        InputError: see ``CheckpointClassifier``.
+        InputError: see ``CheckpointClassifier`` and ``locate_embedded``.
     """
     if str(checkpoint) == NO_CHECKPOINT:
         logger.warning(
@@ -97,6 +99,7 @@ def classifier_from_checkpoint(
             "classifier.checkpoint=PATH."
         )
         return Unclassified()
+    path = resolve(str(checkpoint), CLASSIFIER)
     from isagrsc2.classification.checkpoint_classifier import CheckpointClassifier  # imports torch and timm
 
-    return CheckpointClassifier(Path(checkpoint), network, cultivated, threshold, **loading)
+    return CheckpointClassifier(path, network, cultivated, threshold, **loading)

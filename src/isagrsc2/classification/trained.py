@@ -1,4 +1,4 @@
-"""Trained networks, read from the checkpoints that ``train.py`` writes."""
+"""Trained networks, read from the checkpoints that ``train.py`` writes, or from files of their weights alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from torch import Tensor
 from isagrsc2.classification.networks.build import PARTS, build_network, describe
 from isagrsc2.classification.networks.network import ChipNetwork
 from isagrsc2.classification.torch_files import read_torch_file
+from isagrsc2.classification.weights_file import SUFFIX, read_classifier
 from isagrsc2.errors import InputError
 
 # Prefix of the network's weights in a checkpoint: the attribute `net` of `ChipClassifier`.
 PREFIX = "net."
 
-# What a checkpoint says about its network.
+# What a file says about its network.
 DESCRIPTION = frozenset({"backbone", "class_names", "cultivated", "chip_size", "temperature", "trained_on"})
 
 
@@ -41,6 +42,11 @@ class Trained:
     temperature: float
     trained_on: Mapping[str, Any]
 
+    @property
+    def description(self) -> dict[str, Any]:
+        """Everything but the network, by the names of ``DESCRIPTION``."""
+        return {name: getattr(self, name) for name in DESCRIPTION}
+
 
 def read_checkpoint(path: Path, remedy: str) -> Mapping[str, Any]:
     """Read a checkpoint and check that it says what it holds.
@@ -57,33 +63,34 @@ def read_checkpoint(path: Path, remedy: str) -> Mapping[str, Any]:
     """
     content = read_torch_file(path, remedy)
     parameters = content.get("hyper_parameters") if isinstance(content, Mapping) else None
-    if (
-        not isinstance(parameters, Mapping)
-        or not parameters.keys() >= DESCRIPTION
-        or not isinstance(parameters["backbone"], Mapping)
-        or not parameters["backbone"].keys() >= set(PARTS)
-        or "state_dict" not in content
-    ):
+    if not _describes_network(parameters) or "state_dict" not in content:
         raise InputError(f"{path} is not a checkpoint written by train.py; {remedy}")
     checkpoint: Mapping[str, Any] = content
     return checkpoint
 
 
 def load_trained(path: Path, remedy: str) -> Trained:
-    """Restore the network of a checkpoint.
+    """Restore a trained network.
 
     Args:
-        path: written by ``train.py``.
+        path: a checkpoint of ``train.py``, or, if it ends in ``.safetensors``, weights exported from one.
         remedy: what the user should do when it cannot be used; ends the message.
 
     Raises:
-        InputError: see ``read_checkpoint``; or its weights are not those of the network it describes.
+        InputError: see ``read_checkpoint`` and ``read_classifier``; or its weights are not those of the network it describes.
     """
-    content = read_checkpoint(path, remedy)
-    parameters = content["hyper_parameters"]
+    if path.suffix == SUFFIX:
+        parameters, state = read_classifier(path, remedy)
+        if not _describes_network(parameters):
+            raise InputError(f"{path} does not describe its classifier; {remedy}")
+    else:
+        content = read_checkpoint(path, remedy)
+        parameters = content["hyper_parameters"]
+        weights = content["state_dict"].items()
+        state = {key.removeprefix(PREFIX): value for key, value in weights if key.startswith(PREFIX)}
     class_names = tuple(parameters["class_names"])
     return Trained(
-        network=_restore(path, content["state_dict"], parameters["backbone"], class_names, remedy),
+        network=_restore(path, state, parameters["backbone"], class_names, remedy),
         backbone=dict(parameters["backbone"]),
         class_names=class_names,
         cultivated=tuple(parameters["cultivated"]),
@@ -110,13 +117,22 @@ def check_same_network(path: Path, found: Mapping[str, Any], wanted: Mapping[str
         raise InputError(f"{path} holds {held}, but {asked} was asked for; choose the option that fits the checkpoint.")
 
 
+def _describes_network(parameters: Any) -> bool:
+    """Whether everything is there that ``Trained`` says and ``build_network`` asks for."""
+    return (
+        isinstance(parameters, Mapping)
+        and parameters.keys() >= DESCRIPTION
+        and isinstance(parameters["backbone"], Mapping)
+        and parameters["backbone"].keys() >= set(PARTS)
+    )
+
+
 def _restore(
     path: Path, state: Mapping[str, Tensor], backbone: Mapping[str, Any], names: tuple[str, ...], remedy: str
 ) -> ChipNetwork:
     network = build_network(backbone, len(names))
-    own = {key.removeprefix(PREFIX): value for key, value in state.items() if key.startswith(PREFIX)}
     try:
-        network.load_state_dict(own)
+        network.load_state_dict(state)
     except RuntimeError as error:
         mismatch = " ".join(str(error).split())[:160]
         raise InputError(

@@ -17,6 +17,8 @@ from isagrsc2.options import check_choice, check_whole
 from isagrsc2.tasks.evaluation import Evaluation
 from isagrsc2.tasks.same_split import differences_of_split
 from isagrsc2.tasks.scores_table import LABELS
+from isagrsc2.weights.embedded import resolve
+from isagrsc2.weights.registry import CLASSIFIER
 
 if TYPE_CHECKING:
     from isagrsc2.classification.class_mapping import Classes
@@ -41,20 +43,20 @@ class ClassifierSubject:
         """Remember what to compare.
 
         Args:
-            checkpoint: written by ``train.py``.
+            checkpoint: written by ``train.py`` or exported from one, or ``embedded``: in the package.
             split: ``test``, ``val``, ``train`` or ``all``.
             device: see ``isagrsc2.device.choose_device``.
             worst_mistakes: chips in the picture of the worst mistakes.
             data: an option of ``data``, not yet made.
 
         Raises:
-            InputError: there is no checkpoint, or an option does not fit.
+            InputError: there is no checkpoint, or an option does not fit; see ``locate_embedded``.
         """
         if checkpoint == NO_CHECKPOINT:
             raise InputError(f"subject.checkpoint is missing; {REMEDY}")
         check_choice("subject.split", split, (*SIDES, ALL))
         check_whole("subject.worst_mistakes", worst_mistakes, 1)
-        self._checkpoint = Path(checkpoint)
+        self._checkpoint = resolve(checkpoint, CLASSIFIER)
         self._split = split
         self._device = device
         self._worst_mistakes = worst_mistakes

@@ -23,6 +23,7 @@ from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import SceneFile
 from isagrsc2.scene.tiling import Tile
 from isagrsc2.tasks.smallest_area import smallest_area
+from isagrsc2.weights.identity import weights_identity
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,13 @@ class CachedSegmentFinder:
         """
         min_area = smallest_area(scene, *self._min_area)
         options = {name: option for name, option in self._stages.items() if name != "stitching"}  # stitching is not kept
-        made_of = {"version": __version__, "scene": file.identity(), "min_area": min_area, "options": options}
+        made_of = {
+            "version": __version__,
+            "scene": file.identity(),
+            "min_area": min_area,
+            "options": options,
+            "weights": weights_identity(self._stages["segmenter"]),
+        }
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:_HASH]
         folder = self._cache / f"{file.name}_{digest}"
         try:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1 << 20  # bytes read at once
-
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, 64 hex digits: the remembered one while size and time of the file have not changed.
@@ -20,12 +18,19 @@ def sha256_of(path: Path) -> str:
     if known is not None:
         return known
     before = path.stat()
+    digest = read_sha256(path)
+    remember(path, digest, before)
+    return digest
+
+
+def read_sha256(path: Path) -> str:
+    """SHA-256 of a file, 64 hex digits, read now; nothing is written.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     with path.open("rb") as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    remember(path, digest.hexdigest(), before)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def remembered(path: Path) -> str | None:

@@ -12,12 +12,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from isagrsc2.errors import InputError
-from isagrsc2.weights.digest import CHUNK, remember, sha256_of
+from isagrsc2.weights.digest import remember, sha256_of
 from isagrsc2.weights.registry import Checkpoint, published_as
 
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
+CHUNK = 1 << 20  # bytes read at once
 PATIENCE = 60.0  # s without a byte before the network counts as absent
 
 # Gives an open response with `read(n)`, and `headers` as `urllib` has them.

@@ -1,8 +1,16 @@
-"""The published checkpoints this program knows: facts only, no files are touched here."""
+"""The weights this program knows, published ones and those in the package: facts only, no files are touched here."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 SEGMENT_ANYTHING = "https://github.com/facebookresearch/segment-anything"
+
+# Where the weights in the package lie.
+FOLDER = Path(__file__).parent
+
+# Names of the weights in the package.
+COMPACT = "compact"
+CLASSIFIER = "classifier"
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,38 @@ class Checkpoint:
     size: int
     licence: str
     source: str
+
+
+@dataclass(frozen=True)
+class EmbeddedWeights:
+    """A file of weights that lies in the package, trained by this repository.
+
+    Attributes:
+        name: what it is called here.
+        description: one line for people.
+        file_name: its name in ``FOLDER``.
+        sha256: of the whole file, 64 hex digits.
+        size: bytes.
+        licence: SPDX expression, or words; ``NOTICE.md`` beside the file has the notices.
+        data: what it was trained on, and under which licence that is.
+        command: trained it.
+        effort: what that took: machine, time.
+    """
+
+    name: str
+    description: str
+    file_name: str
+    sha256: str
+    size: int
+    licence: str
+    data: str
+    command: str
+    effort: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return FOLDER / self.file_name
 
 
 def _segment_anything(model: str, description: str, file_name: str, sha256: str, size: int) -> Checkpoint:
@@ -68,6 +108,24 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     ),
 )
 
+EMBEDDED: tuple[EmbeddedWeights, ...] = (
+    EmbeddedWeights(
+        name=COMPACT,
+        description="Compact segmenter: draws the borders of parcels (1.5 M parameters)",
+        file_name="compact.safetensors",
+        sha256="2e8861ed653fb7d1969e56c4f45901579ad37e05087aaee13bdda852ba8d495d",
+        size=5_990_272,
+        licence="Apache-2.0; its encoder began as SqueezeNet 1.0, BSD (NOTICE.md)",
+        data="synthetic farmland; 15 NAIP images (public domain) with parcels of agoro-field-boundary-detector (MIT)",
+        command=(
+            "python train.py experiment=train/compact data.path=IMAGES data.reference=PARCELS data.val_share=0 "
+            "data.test_share=0 data.batch_size=8 model.start.encoder=SQUEEZENET model.encoder_rate=0.2 "
+            "trainer=cpu trainer.precision=bf16-mixed; the last epoch"
+        ),
+        effort="70 min of one CPU core",
+    ),
+)
+
 
 def find(name: str) -> Checkpoint:
     """The checkpoint called ``name``.
@@ -81,3 +139,8 @@ def find(name: str) -> Checkpoint:
 def published_as(file_name: str) -> Checkpoint | None:
     """The checkpoint officially published under a file name, or None for a file of the user's own."""
     return {checkpoint.file_name: checkpoint for checkpoint in CHECKPOINTS}.get(file_name)
+
+
+def find_embedded(name: str) -> EmbeddedWeights | None:
+    """The weights in the package called ``name``, or None."""
+    return {weights.name: weights for weights in EMBEDDED}.get(name)

@@ -14,8 +14,9 @@ from isagrsc2.prompt_training.batches import PromptBatch, PromptedImage
 from isagrsc2.prompt_training.compact.lightning_module import CompactModule
 from isagrsc2.prompt_training.compact.start import start_from
 from isagrsc2.segmenters.compact.segmenter import CompactSegmenter
-from isagrsc2.segmenters.compact.weights_file import CompactModel
+from isagrsc2.segmenters.compact.weights_file import CompactModel, read_weights
 from isagrsc2.training.divergence import DivergedError
+from isagrsc2.weights.embedded import locate_embedded
 
 CONF = Path(__file__).parents[3] / "conf" / "model" / "compact.yaml"
 SIDE = 64
@@ -118,6 +119,13 @@ def test_an_encoder_of_imagenet(tmp_path: Path) -> None:
     model = CompactModel()
     start_from(model, {"weights": "none", "encoder": str(tmp_path / "squeezenet.pth"), "normalisation": "imagenet"})
     assert torch.equal(model.network.stem.weight, theirs.features[0].weight)
+
+
+def test_a_start_from_the_package() -> None:
+    model = CompactModel()
+    start_from(model, {"weights": "embedded", "encoder": "none", "normalisation": "imagenet"})
+    expected = read_weights(locate_embedded("compact")).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize(

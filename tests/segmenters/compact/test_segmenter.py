@@ -10,7 +10,8 @@ from drawn_borders import NUMBERS, drawn_segmenter, fields
 
 from isagrsc2.errors import InputError
 from isagrsc2.segmenters.compact.segmenter import CompactSegmenter
-from isagrsc2.segmenters.compact.weights_file import CompactModel, write_weights
+from isagrsc2.segmenters.compact.weights_file import CompactModel, read_weights, write_weights
+from isagrsc2.weights.embedded import locate_embedded
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (37, 90), (5, 4)])
@@ -58,8 +59,15 @@ def test_weights_give_the_same_maps_from_a_file(tmp_path: Path) -> None:
     image = np.random.default_rng(1).integers(0, 256, (40, 56, 3), np.uint8)
     read = CompactSegmenter(str(tmp_path / "own.safetensors"), "cpu", **NUMBERS)
     made = CompactSegmenter.from_model(model, "cpu", **NUMBERS)
-    assert np.array_equal(read.maps(image), made.maps(image))
+    assert np.allclose(read.maps(image), made.maps(image), atol=1e-5)  # they lie in memory otherwise
     assert read.maps(image).shape == (3, 40, 56)
+
+
+def test_weights_in_the_package() -> None:
+    segmenter = CompactSegmenter("embedded", "cpu", **NUMBERS)
+    image = np.random.default_rng(1).integers(0, 256, (40, 56, 3), np.uint8)
+    expected = CompactSegmenter.from_model(read_weights(locate_embedded("compact")), "cpu", **NUMBERS)
+    assert np.allclose(segmenter.maps(image), expected.maps(image), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +102,21 @@ def test_weights_of_something_else(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="holds no weights of the compact segmenter"):
         CompactSegmenter(str(tmp_path / "other.safetensors"), "cpu", **NUMBERS)
+
+
+def test_a_finer_or_coarser_region_must_be_better_by_a_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = fields(96, 96, 32)
+    image[:, 31:33, 2] = 178  # a weaker border: fields that a coarser cut takes for one
+    monkeypatch.setattr(CompactSegmenter, "scores", lambda self, tree, maps: np.full(len(tree.parent), 0.8, np.float32))
+    scores = {}
+    for margin in (0.0, 0.1, 1.0):
+        segmenter = drawn_segmenter(margin=margin)
+        embedding = segmenter.embed(image)
+        candidates = segmenter.segment(embedding, np.array([[16.0, 16.0]]))
+        scores[margin] = candidates.scores[0]
+    masks = segmenter.enlarge(embedding, candidates.logits[0])
+    typical = [np.array_equal(mask, masks[1]) for mask in masks]
+    assert not all(typical)
+    assert scores[0.0] == pytest.approx([0.8, 0.8, 0.8])
+    assert scores[0.1] == pytest.approx([0.8 if same else 0.7 for same in typical])
+    assert scores[1.0] == pytest.approx([0.8 if same else 0.0 for same in typical])

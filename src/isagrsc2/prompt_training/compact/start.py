@@ -9,6 +9,8 @@ from isagrsc2.errors import InputError
 from isagrsc2.options import check_choice
 from isagrsc2.segmenters.compact.network import encoder_weights
 from isagrsc2.segmenters.compact.weights_file import CompactModel, read_weights
+from isagrsc2.weights.embedded import resolve
+from isagrsc2.weights.registry import COMPACT
 
 NONE = "none"
 
@@ -21,9 +23,9 @@ def start_from(model: CompactModel, start: Mapping[str, Any]) -> None:
 
     Args:
         model: changed in place.
-        start: ``weights``: path of weights of the compact segmenter, or ``none``. ``encoder``: path of a state dict of
-            torchvision's ``squeezenet1_0``, or ``none``; then ``normalisation`` says what it was trained with: ``imagenet``
-            or ``mean_only``.
+        start: ``weights``: path of weights of the compact segmenter, ``embedded`` (those in the package), or ``none``.
+            ``encoder``: path of a state dict of torchvision's ``squeezenet1_0``, or ``none``; then ``normalisation`` says what
+            it was trained with: ``imagenet`` or ``mean_only``.
 
     Raises:
         InputError: a file cannot be read or does not fit, or both are given.
@@ -33,7 +35,7 @@ def start_from(model: CompactModel, start: Mapping[str, Any]) -> None:
     if NONE not in (weights, encoder):
         raise InputError("model.start.weights and model.start.encoder are both given; the first has an encoder of its own.")
     if weights != NONE:
-        model.load_state_dict(read_weights(Path(weights)).state_dict())
+        model.load_state_dict(read_weights(resolve(weights, COMPACT)).state_dict())
     if encoder != NONE:
         state = read_plain_state(Path(encoder), "check model.start.encoder.")
         try:

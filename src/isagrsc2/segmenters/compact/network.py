@@ -71,13 +71,15 @@ class BorderNetwork(nn.Module):
         x = (images.float() - self.mean) / DEVIATION
         # Sides that 16 divides; the image goes on beyond its edge as it ends.
         x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        features = [F.relu(self.stem(x))]  # (N, 96, H / 2, W / 2)
-        for stage in self.fires:
-            features.append(stage(self.pool(features[-1])))  # (N, 256, H / 4, ...), (N, 512, H / 8, ...), (N, 512, H / 16, ...)
-        *finer, coarsest = (scale(values) for scale, values in zip(self.scalings, features, strict=True))
-        y = self.context(coarsest)  # (N, 128, H / 16, W / 16)
-        for join, values in zip(self.joins, (*reversed(finer), self.colours(x)), strict=True):
-            y = join(y, values)  # twice the sides
+        values = F.relu(self.stem(x), inplace=True)  # (N, 96, H / 2, W / 2)
+        features = [self.scalings[0](values)]
+        for stage, scale in zip(self.fires, self.scalings[1:], strict=True):
+            values = stage(self.pool(values))  # (N, 256, H / 4, ...), (N, 512, H / 8, ...), (N, 512, H / 16, ...)
+            features.append(scale(values))
+        y = self.context(features.pop())  # (N, 128, H / 16, W / 16)
+        for join in self.joins[:-1]:
+            y = join(y, features.pop())  # twice the sides; what was joined is let go
+        y = self.joins[-1](y, self.colours(x))  # (N, 16, H, W)
         logits: Tensor = self.head(y)[..., :height, :width]
         return logits
 
@@ -116,7 +118,8 @@ class Join(nn.Module):
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """(N, C, h, w) and (N, D, 2 h, 2 w) to (N, width, 2 h, 2 w)."""
         enlarged = F.interpolate(self.coarse(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False)
-        mixed: Tensor = self.mix(F.relu(enlarged + self.fine(fine)))
+        enlarged += self.fine(fine)  # in place, as is the next: at full resolution every copy counts
+        mixed: Tensor = self.mix(F.relu(enlarged, inplace=True))
         return mixed
 
 

@@ -32,6 +32,6 @@ class RegionScorer(nn.Module):
         """(N, F) to (N,) IoU, 0 to 1, in evaluation."""
         was_training = self.training
         self.eval()
-        scores = self(features).sigmoid()
+        scores = self(features).float().sigmoid()  # mixed precision gives halves
         self.train(was_training)
         return scores
