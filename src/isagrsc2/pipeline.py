@@ -62,10 +62,12 @@ class TileDone:
     Attributes:
         parcels: segments found in its window.
         seconds: per stage.
+        memory_mb: peak per stage; see ``Stopwatch``.
     """
 
     parcels: int
     seconds: dict[str, float]
+    memory_mb: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Delineated:
         computed: tiles segmented now.
         reused: tiles whose parts were there.
         seconds: per stage, summed over tiles.
+        memory_mb: peak per stage, that of the worst tile.
     """
 
     segments: geopandas.GeoDataFrame
@@ -85,6 +88,7 @@ class Delineated:
     computed: int
     reused: int
     seconds: dict[str, float]
+    memory_mb: dict[str, float]
 
 
 def segment_tile(scene: Scene, method: Method, min_area: float, store: PartStore, tile: Tile) -> TileDone:
@@ -112,7 +116,7 @@ def segment_tile(scene: Scene, method: Method, min_area: float, store: PartStore
             partition.rounds[rows],
         )
         store.write(tile, part)
-    return TileDone(len(polygons), watch.seconds)
+    return TileDone(len(polygons), watch.seconds, watch.memory_mb)
 
 
 def delineate(
@@ -138,7 +142,7 @@ def delineate(
     todo = [tile for tile in tiles if not store.holds(tile)]
     tell = announce(todo, [tile for tile in tiles if store.holds(tile)])
     for done in engine.map(partial(segment_tile, scene, method, min_area, store), todo):
-        watch.add(done.seconds)
+        watch.add(done.seconds, done.memory_mb)
         tell(done)
 
     # A tile and the eight around it, and those of the next one.
@@ -161,7 +165,8 @@ def delineate(
     if stitched:
         polygons = [parcel.polygon for parcel in stitched]
         segments = geopandas.GeoDataFrame(columns, geometry=polygons).astype(SEGMENT_COLUMNS)
-    return Delineated(segments, valid_pixels, len(todo), len(tiles) - len(todo), watch.seconds)
+    computed, reused = len(todo), len(tiles) - len(todo)
+    return Delineated(segments, valid_pixels, computed, reused, watch.seconds, watch.memory_mb)
 
 
 def classify(scene: Scene, segments: geopandas.GeoDataFrame, classifier: Classifier, batch: int) -> geopandas.GeoDataFrame:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from isagrsc2.errors import InputError
-from isagrsc2.scene.tiling import Tile, Tiling, window_bounds
+from isagrsc2.scene.tiling import ShiftedTiling, Tile, Tiling, window_bounds
 
 
 def test_a_raster_that_fits_is_one_tile():
@@ -86,3 +88,29 @@ def test_bounds_of_a_window():
 def test_sizes_that_do_not_fit_are_refused(size, overlap, message):
     with pytest.raises(InputError, match=message):
         Tiling(size, overlap)
+
+
+def test_shifted_tiles_begin_elsewhere():
+    # Even starts of 17 px are 0, 4, 7; three to the right 3, 7 and the far edge again, and one more at 0.
+    assert [tile.bounds[::2] for tile in ShiftedTiling(10, 4, 3).tiles(17, 5)] == [(0, 10), (3, 13), (7, 17)]
+    assert [tile.bounds[::2] for tile in ShiftedTiling(10, 4, 3).tiles(10, 5)] == [(0, 10)]
+
+
+@given(st.integers(1, 300), st.integers(2, 60), st.data())
+def test_shifted_tiles_overlap_and_their_cores_partition_the_raster(length, size, data):
+    overlap = data.draw(st.integers(0, size - 1))
+    shift = data.draw(st.integers(1, size - overlap))
+    tiles = ShiftedTiling(size, overlap, shift).tiles(length, 7)
+    row = [tile for tile in tiles if tile.row == 0]
+    assert (row[0].bounds[0], row[-1].bounds[2]) == (0, length)
+    for left, right in pairwise(row):
+        assert left.bounds[0] < right.bounds[0]
+        assert left.bounds[2] - right.bounds[0] >= overlap
+        assert left.core_bounds[2] == right.core_bounds[0]
+    assert all(tile.bounds[2] - tile.bounds[0] == min(size, length) for tile in row)
+
+
+@pytest.mark.parametrize("shift", [0, 7])
+def test_shifts_that_do_not_fit(shift):
+    with pytest.raises(InputError, match=r"tile_consistency\.tiling\.shift"):
+        ShiftedTiling(10, 4, shift)

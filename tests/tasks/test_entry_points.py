@@ -79,8 +79,8 @@ def test_an_option_that_does_not_exist_gets_hydras_answer(tmp_path, override, sa
 
 
 def test_a_sweep_gives_every_job_its_own_folder(image, tmp_path):
-    overrides = ("-m", "scene.path=a.tif", "output_dir=out", "export=metrics", "tiling.size=32,64", "tiling.overlap=8")
-    done = segment(tmp_path, *overrides)
+    overrides = ("-m", "segmenter=regions", "classifier=none", "scene.path=a.tif", "output_dir=out", "export=metrics")
+    done = segment(tmp_path, *overrides, "tiling.size=32,64", "tiling.overlap=8")
     assert (done.returncode, done.stderr) == (0, "")
     for job in ("0", "1"):
         assert (tmp_path / "out" / job / "a" / "metrics.json").exists()
@@ -110,6 +110,7 @@ def test_questions_are_answered_without_the_slow_libraries(tmp_path, script, fla
 
 
 def test_the_classical_way_needs_no_slow_library(image, tmp_path):
-    done = run(tmp_path, "-c", WITHOUT, str(ROOT / "segment.py"), "scene.path=a.tif", "output_dir=out")
+    classical = ("scene.path=a.tif", "segmenter=regions", "classifier=none")
+    done = run(tmp_path, "-c", WITHOUT, str(ROOT / "segment.py"), *classical, "output_dir=out")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "a" / "overlay.png").exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import shapely
@@ -18,6 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from isagrsc2.errors import InputError
 from isagrsc2.tasks.evaluate import evaluate
+from isagrsc2.tasks.parcels_pictures import picture_names
 
 ROOT = Path(__file__).resolve().parents[2]
 # scene.tif is opened as any image without a georeference.
@@ -39,7 +41,17 @@ def write_result(folder: Path, image: Path, rows: list[tuple[shapely.Geometry, s
         {"parcel_id": range(1, len(rows) + 1), "class_name": names, "round": rounds}, geometry=list(geometries)
     )
     frame.to_parquet(folder / "segments.parquet")
-    figures = {"scene": {"name": image.stem, "path": str(image), "bands": [1, 2, 3]}}
+    crs, transform = georeference.get("crs"), list(georeference.get("transform", Affine.identity()))[:6]
+    scene = {"name": image.stem, "path": str(image), "width": 12, "height": 10, "crs": crs, "transform": transform}
+    figures = {
+        "scene": scene | {"bands": [1, 2, 3]},
+        "parcels": len(rows),
+        "coverage": [0.5],
+        "classes": {},
+        "tiles": {"computed": 1, "reused": 0},
+        "seconds": {"open": 0.25, "segment": 1.0},
+        "memory_mb": {"open": 90.0, "segment": 120.0},
+    }
     (folder / "metrics.json").write_text(json.dumps(figures))
 
 
@@ -59,7 +71,7 @@ def run(folder: Path, *overrides: str) -> float | None:
     output = folder / "output"
     output.mkdir(exist_ok=True)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return evaluate(compose("evaluate", [f"output_dir={output}", *overrides]))
+        return evaluate(compose("evaluate", [f"output_dir={output}", "subject.picture_size=200", *overrides]))
 
 
 def report(folder: Path) -> dict:
@@ -142,13 +154,111 @@ def test_one_file_may_be_the_reference_of_all_scenes(runs):
     assert [scene["rounds"][-1]["object_f1"] for scene in report(runs)["scenes"]] == [1.0, 2 / 3]
 
 
-def test_scenes_that_cannot_be_compared_are_listed_and_the_others_done(runs):
+def test_scenes_without_a_reference_are_listed_and_skipped(runs, caplog):
     (runs / "references" / "b.geojson").unlink()
+    with caplog.at_level("INFO"):
+        score = run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}")
+    assert score == 1
+    found = report(runs)
+    assert [scene["scene"] for scene in found["scenes"]] == ["a"]
+    assert found["refused"] == {}
+    assert "holds no reference for b" in found["skipped"][str(runs / "runs" / "b")]
+    assert found["notes"][-1].startswith("1 without reference and skipped: ")
+    assert found["notes"][-1] in caplog.text
+
+
+def test_scenes_that_cannot_be_compared_are_listed_and_the_others_done(runs):
+    (runs / "references" / "b.geojson").write_text("{")
     with pytest.raises(SystemExit) as caught:
         run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}")
     assert caught.value.code == 1
     assert [scene["scene"] for scene in report(runs)["scenes"]] == ["a"]
-    assert "holds no reference for b" in report(runs)["refused"][str(runs / "runs" / "b")]
+    assert "b.geojson cannot be read" in report(runs)["refused"][str(runs / "runs" / "b")]
+
+
+def test_results_compared_before_know_their_reference(runs):
+    figures = runs / "runs" / "a" / "metrics.json"
+    known = json.loads(figures.read_text()) | {"reference": {"path": str(runs / "references" / "a.geojson")}}
+    figures.write_text(json.dumps(known))
+    assert run(runs, f"subject.predictions={runs / 'runs'}") == 1
+    assert "was segmented without reference; give subject.reference=PATH" in report(runs)["skipped"][str(runs / "runs" / "b")]
+
+
+def test_every_scene_is_a_row(runs):
+    command = [f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}"]
+    run(runs, *command, "subject.size_limits_px=[50]")
+    table = pd.read_parquet(runs / "output" / "scenes.parquet").set_index("scene")
+    assert list(table.index) == ["a", "b"]
+    scenes = report(runs)["scenes"]
+    for scene in scenes:
+        row = table.loc[scene["scene"]]
+        for scores, end in ((scene["rounds"][-1], ""), (scene["rounds"][0], "/round_1")):
+            written = {name: np.nan if value is None else value for name, value in scores.items() if name != "round"}
+            assert {name: row[f"{name}{end}"] for name in written} == pytest.approx(written, nan_ok=True)
+        assert row["boundary_f1"] == scene["last_round"]["boundary_f1"]
+        assert row["by_size/px_0_50/object_recall"] == scene["last_round"]["by_size"][0]["object_recall"]
+        assert np.isnan(row["by_size/px_50_inf/object_recall"])
+        assert row["oracle_class/object_f1/round_1"] == scene["oracle_class"]["rounds"][0]["object_f1"]
+    assert table.loc["b", ["outcomes/found", "outcomes/missed", "outcomes/invented"]].tolist() == [1, 1, 0]
+    assert scenes[1]["outcomes"] == {"found": 1, "merged": 0, "split": 0, "missed": 1, "invented": 0}
+    assert table.loc["a", ["seconds/segment", "seconds/total", "memory_mb/peak", "tiles/computed"]].tolist() == [
+        1.0,
+        1.25,
+        120,
+        1,
+    ]
+    assert table["reference/areas_only"].tolist() == [False, False]
+    assert table["crs"].isna().all()
+    numbers = table.drop(columns=["folder", "image", "crs", "predictions", "reference/path", "reference/areas_only"])
+    assert set(map(str, numbers.dtypes)) == {"float64"}
+
+
+def test_pictures_of_every_scene_and_of_the_worst(runs, caplog):
+    command = [f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}", "subject.picture_size=400"]
+    with caplog.at_level("INFO"):
+        run(runs, *command, "subject.worst_scenes=1")
+    names = sorted(path.name for path in (runs / "output" / "agreement").iterdir())
+    assert names == ["a.png", "b.png"]
+    with Image.open(runs / "output" / "agreement" / "b.png") as picture:
+        assert picture.width >= 400
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20)}
+    assert (0, 176, 130) in colours  # of found, in the legend
+    assert f"pictures: {runs / 'output' / 'worst_scenes.png'}" in caplog.text
+
+
+def test_several_results_of_one_scene_have_pictures_of_their_own():
+    assert picture_names(["a", "b", "a", "a"]) == ["a", "b", "a_2", "a_3"]
+
+
+def test_what_was_wrong_with_the_reference_is_counted_and_said(runs):
+    # The first crosses itself (a bow tie), the second lies on it, the third far outside.
+    bow = shapely.Polygon([(0, 0), (4, 10), (0, 10), (4, 0)])
+    drawn = [bow, shapely.box(0, 0, 10, 10), shapely.box(50, 50, 60, 60)]
+    (runs / "references" / "a.geojson").write_text(gpd.GeoSeries(drawn).to_json())
+    run(runs, f"subject.predictions={runs / 'runs' / 'a'}", f"subject.reference={runs / 'references'}")
+    counted = report(runs)["scenes"][0]["reference"]
+    assert [counted[name] for name in ("parcels", "repaired", "overlapping", "outside")] == [2, 1, 1, 1]
+    assert report(runs)["notes"] == [
+        "1 reference parcels of 1 scenes were invalid and are repaired.",
+        "1 reference parcels of 1 scenes lie partly on an earlier one, which keeps what both cover.",
+        "1 reference parcels of 1 scenes lie outside of the image and are left out.",
+    ]
+
+
+def test_figures_of_an_empty_reference_are_undefined(runs):
+    empty = {"type": "FeatureCollection", "features": []}
+    (runs / "references" / "a.geojson").write_text(json.dumps(empty))
+    run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}")
+    first, second = report(runs)["scenes"]
+    last = first["rounds"][-1]
+    undefined = ["object_recall", "area_recall", "mean_best_iou", "over_segmentation", "segmentation_quality"]
+    assert [last[name] for name in undefined] == [None] * len(undefined)
+    assert (last["reference_parcels"], last["object_precision"], last["object_f1"]) == (0, 0, 0)  # both were invented
+    assert first["outcomes"]["invented"] == 2
+    mean = report(runs)["mean"]["rounds"][-1]
+    assert mean["object_recall"] == second["rounds"][-1]["object_recall"]  # of the one scene that has it
+    table = pd.read_parquet(runs / "output" / "scenes.parquet")
+    assert table["object_recall"].isna().tolist() == [True, False]
 
 
 def refused(folder: Path, predictions: Path | str, reference: Path | str) -> str:
@@ -161,8 +271,8 @@ def refused(folder: Path, predictions: Path | str, reference: Path | str) -> str
 
 def test_nothing_to_compare(runs):
     reference = runs / "references"
-    assert "subject.predictions is missing" in refused(runs, "none", reference)
-    assert "subject.reference is missing" in refused(runs, runs / "runs", "none")
+    assert "there is nothing to compare with subject.reference" in refused(runs, "none", reference)
+    assert "was segmented without reference; give subject.reference=PATH" in refused(runs, runs / "runs", "none")
     assert "nowhere does not exist" in refused(runs, runs / "nowhere", reference)
     assert "holds no result" in refused(runs, reference, reference)
     assert "missing.gpkg does not exist" in refused(runs, runs / "runs", runs / "missing.gpkg")
@@ -177,6 +287,9 @@ def test_results_that_cannot_be_read(runs):
     gpd.GeoDataFrame(geometry=PARCELS).to_parquet(one / "segments.parquet")
     assert "has no column class_name" in refused(runs, one, reference)
     (one / "segments.parquet").write_bytes(whole)
+    figures = json.loads((one / "metrics.json").read_text())
+    (one / "metrics.json").write_text(json.dumps({name: value for name, value in figures.items() if name != "seconds"}))
+    assert "metrics.json has no seconds; run `segment.py` of this version again" in refused(runs, one, reference)
     (one / "metrics.json").unlink()
     assert "does not say which image" in refused(runs, one, reference)
 
@@ -199,7 +312,44 @@ def test_numbers_that_do_not_fit(runs):
 def test_results_of_another_image(runs):
     far = [(shapely.box(0, 0, 99, 10), "cultivated", 1)]
     write_result(runs / "other", runs / "images" / "a.tif", far)
-    assert "belongs to another image" in refused(runs, runs / "other", runs / "references")
+    message = refused(runs, runs / "other", runs / "references")
+    assert "belongs to another image" in message
+    assert "reaches to 99, 10 px" in message
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"width": 24}, "it was 24 x 10 px and is 12 x 10 px"),
+        ({"crs": "EPSG:25832"}, "its CRS was EPSG:25832 and is EPSG:32632"),
+        ({"transform": [10, 0, 500010, 0, -10, 5000000]}, "it lay elsewhere (transform [10.0, 0.0, 500010.0, 0.0"),
+        ({"path": "gone.tif"}, "gone.tif, of which"),
+    ],
+)
+def test_an_image_that_has_become_another_one(runs, changed, message):
+    georeference = {"crs": "EPSG:32632", "transform": Affine(10, 0, 500000, 0, -10, 5000000)}
+    write_result(runs / "one", runs / "images" / "c.tif", [(PARCELS[0], "cultivated", 1)], **georeference)
+    figures = json.loads((runs / "one" / "metrics.json").read_text())
+    figures["scene"] |= changed
+    (runs / "one" / "metrics.json").write_text(json.dumps(figures))
+    assert message in refused(runs, runs / "one", runs / "references")
+
+
+def test_references_that_do_not_fit(runs):
+    one = runs / "runs" / "a"
+    labels = np.ones((1, 9, 12), np.int32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(runs / "labels.tif", "w", width=12, height=9, count=1, dtype="int32") as out:
+            out.write(labels)
+    assert "labels.tif is 12 x 9 px, the scene" in refused(runs, one, runs / "labels.tif")
+    gpd.GeoSeries(PARCELS, crs="EPSG:32632").to_file(runs / "metres.gpkg")
+    assert "has a CRS (EPSG:32632) and the scene" in refused(runs, one, runs / "metres.gpkg")
+
+
+def test_finished_runs_cannot_be_segmented_again(runs):
+    with pytest.raises(InstantiationException, match="cannot be measured on finished runs"):
+        run(runs, f"subject.predictions={runs / 'runs'}", "tile_consistency=shifted")
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path):

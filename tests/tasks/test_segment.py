@@ -23,6 +23,8 @@ from isagrsc2.scene.tiling import Tiling
 from isagrsc2.tasks.segment import segment
 
 ROOT = Path(__file__).parents[2]
+# What takes no second: the classical segmenter, and no classifier.
+CLASSICAL = ("segmenter=regions", "classifier=none")
 SMALL = ("scene=synthetic", "scene.seeds=[7]", "scene.width=256", "scene.height=192", "tiling.size=160", "tiling.overlap=48")
 
 Run = Callable[..., Path]
@@ -35,7 +37,7 @@ def run(compose_config: Callable[..., DictConfig], tmp_path: Path) -> Run:
     def call(*overrides: str, folder: str = "out") -> Path:
         output = tmp_path / folder
         output.mkdir(exist_ok=True)
-        segment(compose_config("segment", *overrides, f"output_dir={output}"))
+        segment(compose_config("segment", *CLASSICAL, *overrides, f"output_dir={output}"))
         return output
 
     return call
@@ -211,7 +213,7 @@ def test_a_killed_run_goes_on(run: Run, tmp_path: Path) -> None:
         "tiling.overlap=32",
     ]
     output = tmp_path / "killed"
-    command = [sys.executable, "segment.py", *scene, "export=instances", f"output_dir={output}"]
+    command = [sys.executable, "segment.py", *CLASSICAL, *scene, "export=instances", f"output_dir={output}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     parts = output / "synthetic_7" / "parts"

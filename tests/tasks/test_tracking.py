@@ -2,25 +2,43 @@
 
 import csv
 import json
+import os
+import pty
+import socket
 import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import geopandas
+import numpy as np
+import pandas
 import pytest
+import shapely
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
+from rasterio.features import rasterize
 from wandb_files import read_runs
 
+from isagrsc2.errors import InputError
+from isagrsc2.export.result import SceneResult
+from isagrsc2.reference.parcels import Reference
+from isagrsc2.tasks.evaluate import evaluate
+from isagrsc2.tasks.evaluation import ComparedScene
 from isagrsc2.tasks.segment import segment
-from isagrsc2.tasks.tracking import choose_tracker, scene_figures
+from isagrsc2.tasks.tracking import choose_tracker, direction, directions, figures_of_scenes, scene_figures
+from isagrsc2.tasks.tracking.class_layers import layered_image
 from isagrsc2.tasks.tracking.csv_table import CsvTable
 from isagrsc2.tasks.tracking.csv_tracker import CsvTracker
 from isagrsc2.tasks.tracking.no_tracker import NoTracker
 from isagrsc2.tasks.tracking.provenance import NO_COMMIT, commit_of
 from isagrsc2.tasks.tracking.wandb_tracker import WandbTracker
 
-SMALL = ("scene=synthetic", "scene.width=128", "scene.height=128", "scene.seeds=[3,4]", "export=[overlay,metrics]")
+CLASSICAL = ("segmenter=regions", "classifier=none")
+SMALL = ("scene=synthetic", "scene.width=128", "scene.height=128", "scene.seeds=[3,4]", "export=[overlay,metrics,geoparquet]")
 
 
 @pytest.fixture(autouse=True)
@@ -35,39 +53,335 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def make_wandb_tracker(folder: Path, **changes: Any) -> WandbTracker:
-    options = {"name": "mine", "group": "ours", "job_type": "train", "tags": ["test"], "offline": True, "max_side": 64}
+    options = {"name": "mine", "group": "ours", "job_type": "train", "tags": ["test"], "offline": True}
+    options |= {"connect_seconds": 1, "upload_seconds": 5, "max_side": 64, "max_rows": 100}
     return WandbTracker(**{"folder": str(folder), "project": "isagrsc2", **options, **changes})
 
 
 def test_an_offline_run_holds_figures_overlays_and_configuration(
     compose_config: Callable[..., DictConfig], tmp_path: Path
 ) -> None:
-    segment(compose_config("segment", *SMALL, "logger=wandb", "logger.tags=[test]", f"output_dir={tmp_path}"))
+    segment(compose_config("segment", *CLASSICAL, *SMALL, "logger=wandb", "logger.tags=[test]", f"output_dir={tmp_path}"))
     (run,) = read_runs(tmp_path)
-    assert [step["scene"] for step in run.steps] == ["synthetic_3", "synthetic_4"]
-    for step in run.steps:
-        metrics = json.loads((tmp_path / step["scene"] / "metrics.json").read_text())
-        assert step["parcels/iou"] == metrics["reference"]["rounds"][-1]["area_iou"]
-        assert step["coverage/round_4"] == metrics["coverage"][3]
-        assert step["overlay"]["_type"] == "image-file"
-        assert (run.folder / "files" / step["overlay"]["path"]).exists()
+    assert run.logged("scene") == ["synthetic_3", "synthetic_4"]
+    tables = run.table("scenes"), run.table("parcels")
+    assert [row["scene"] for row in tables[0]] == run.logged("scene")
+    scenes = [step for step in run.steps if "scene" in step]
+    for step, row in zip(scenes, tables[0], strict=True):
+        folder = tmp_path / step["scene"]
+        metrics = json.loads((folder / "metrics.json").read_text())
+        last = metrics["reference"]["rounds"][-1]
+        assert (step["parcels/iou"], step["parcels/f1"]) == (last["area_iou"], last["object_f1"])
+        assert [step[f"coverage/round_{number}"] for number in (1, 2, 3, 4)] == metrics["coverage"]
+        assert step["seconds/segment"] == metrics["seconds"]["segment"] > 0
+        assert step["memory_mb/segment"] == metrics["memory_mb"]["segment"] > 20  # Python alone needs more
+        assert step["memory_mb/peak"] == max(value for name, value in step.items() if name.startswith("memory_mb/"))
+        # The image with its layers, and the picture that was drawn.
+        assert {step[name]["_type"] for name in ("overlay", "picture")} == {"image-file"}
+        assert (step["overlay"]["width"], step["overlay"]["height"]) == (128, 128)
+        segments = geopandas.read_parquet(folder / "segments.parquet")
+        painted = rasterize(zip(segments.geometry, segments["round"], strict=True), out_shape=(128, 128))
+        assert (run.mask(step["overlay"], "round") == painted).all()
+        assert (run.mask(step["overlay"], "class") == 3 * (painted > 0)).all()
+        assert run.mask(step["overlay"], "reference").max() == 1
+        assert {name: row[name] for name in row} == {name: step[name] for name in row}
+        parcels = geopandas.read_parquet(folder / "parcels.parquet")
+        rows = [row for row in tables[1] if row["scene"] == step["scene"]]
+        assert [row["area_m2"] for row in rows] == parcels["area_m2"].tolist()
+        assert {row["p_cultivated"] for row in rows} == {None}  # unclassified
+        assert set(rows[0]) == {"scene", *parcels.columns} - {"geometry"}
+    assert run.labels("overlay", "class") == {"0": "none", "1": "cultivated", "2": "not_cultivated", "3": "unclassified"}
+    assert run.labels("overlay", "round") == {"0": "none", **{str(number): f"round {number}" for number in (1, 2, 3, 4)}}
+    (artifact,) = run.artifacts
+    assert (artifact.name, artifact.type) == ("default-parcels", "parcels")
+    files = {file.path: file.local_path for file in artifact.manifest.contents}
+    kept = ("metrics.json", "parcels.parquet", "segments.parquet")
+    assert files == {f"{scene}/{name}": str(tmp_path / scene / name) for scene in run.logged("scene") for name in kept}
+    assert json.loads(artifact.metadata)["commit"] == run.settings["commit"]
     begun = run.begun
     assert (begun.project, begun.display_name, begun.run_group) == ("isagrsc2", "default", "default")
     assert (begun.job_type, list(begun.tags)) == ("segment", ["test"])
     assert run.settings["tiling"]["size"] == 1024
-    assert run.best_by["parcels/iou"] == "mean"
-    assert run.exit_code == 0
+    assert run.settings["versions"].keys() >= {"python", "numpy", "isagrsc2"}
+    # What the table of runs shows of the scenes together.
+    means = {"parcels/*": "mean", "coverage/*": "mean", "seconds/*": "mean", "memory_mb/*": "max"}
+    assert run.best_by == means
+    for name, together in {"parcels/iou": np.mean, "seconds/total": np.mean, "memory_mb/peak": np.max}.items():
+        assert run.summary[name] == pytest.approx(together(run.logged(name)))
+    assert (run.summary["scenes"], run.exit_code) == (2, 0)
+
+
+def test_an_evaluation_has_the_same_figures_overlays_tables_and_artifact(
+    compose_config: Callable[..., DictConfig], tmp_path: Path
+) -> None:
+    scenes = [option for option in SMALL if not option.startswith("export")]
+    evaluate(compose_config("evaluate", *CLASSICAL, *scenes, "logger=wandb", f"output_dir={tmp_path}"))
+    (run,) = read_runs(tmp_path)
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    last = report["mean"]["rounds"][-1]
+    assert (run.summary["parcels/iou"], run.summary["parcels/f1"]) == (last["area_iou"], last["object_f1"])
+    coverage = [scores["coverage"] for scores in report["mean"]["rounds"]]
+    assert [run.summary[f"coverage/round_{number}"] for number in range(1, len(coverage) + 1)] == coverage
+    assert run.summary["seconds/evaluate"] > run.summary["seconds/segment"] > 0
+    assert run.summary["memory_mb/evaluate"] > 20
+    assert run.summary["memory_mb/segment"] > 20
+    assert {name: run.summary[name] for name in report["figures"]} == report["figures"]
+    assert run.logged("scene") == ["synthetic_3", "synthetic_4"]
+    assert {len(run.logged(name)) for name in ("overlay", "picture")} == {2}
+    for image in run.logged("overlay"):
+        assert set(image["masks"]) == {"class", "round", "reference"}
+        assert set(np.unique(run.mask(image, "class"))) <= {0, 3}
+        assert run.mask(image, "reference").max() == 1
+    assert [row["scene"] for row in run.table("scenes")] == ["synthetic_3", "synthetic_4"]
+    parcels = geopandas.read_parquet(tmp_path / "synthetic_4" / "segments.parquet")
+    rows = [row for row in run.table("parcels") if row["scene"] == "synthetic_4"]
+    assert [row["parcel_id"] for row in rows] == parcels["parcel_id"].tolist()
+    # Metres of UTM on its central meridian are 0.9996 of those on the ground; the pixel size is 1 m or more.
+    assert all(row["area_m2"] > area for row, area in zip(rows, parcels.area, strict=True))
+    (artifact,) = run.artifacts
+    assert (artifact.name, artifact.type) == ("parcels-parcels", "parcels")
+    names = {f"{scene}/{file}" for scene in run.logged("scene") for file in ("metrics.json", "segments.parquet")}
+    assert {file.path for file in artifact.manifest.contents} == names
+    assert (run.begun.job_type, run.begun.run_group, run.exit_code) == ("evaluate", "parcels", 0)
+
+
+def test_an_evaluation_that_fails_is_a_failed_run(compose_config: Callable[..., DictConfig], tmp_path: Path) -> None:
+    predictions = [f"subject.predictions={tmp_path / 'absent'}", f"subject.reference={tmp_path}"]
+    with pytest.raises(InputError):
+        evaluate(compose_config("evaluate", *predictions, "logger=wandb", f"output_dir={tmp_path}"))
+    (run,) = read_runs(tmp_path)
+    assert (run.exit_code, run.summary["failed"]) == (1, 1)
+
+
+def test_before_a_run_is_finished_its_summary_is_the_mean_and_not_the_last(tmp_path: Path) -> None:
+    tracker = make_wandb_tracker(tmp_path)
+    tracker.start({"name": "mine"})
+    for iou, memory in ((1.0, 3), (0.5, 2)):
+        tracker._run.log({"parcels/iou": iou, "memory_mb/segment": memory})
+    tracker.finish(failed=0)
+    (run,) = read_runs(tmp_path)
+    assert (run.summary["parcels/iou"], run.summary["memory_mb/segment"]) == ({"mean": 0.75}, {"max": 3})
+
+
+def small_result(parcels: int) -> SceneResult:
+    """A scene of 8 x 4 px with so many parcels side by side, and a reference with a hole in its labels."""
+    boxes = [shapely.box(column, 0, column + 1, 4) for column in range(parcels)]
+    names = ["cultivated", "not_cultivated", "unclassified"] * parcels
+    columns = {"parcel_id": range(1, parcels + 1), "class_name": names[:parcels], "round": range(100, 100 + 50 * parcels, 50)}
+    segments = geopandas.GeoDataFrame(columns, geometry=boxes)
+    own = geopandas.GeoDataFrame({"ref_id": [1]}, geometry=[shapely.box(0, 0, 2, 4)])
+    reference = Reference("x", own, 0, 0, 0, False, (shapely.box(4, 0, 8, 4),))
+    metrics = {"parcels": parcels, "coverage": [0.5] * 200, "seconds": {"read": 0.25}, "memory_mb": {}, "classes": {}}
+    return SceneResult(SmallScene(), segments, segments, metrics, reference)  # type: ignore[arg-type]
+
+
+def never_opened() -> AbstractContextManager[SceneResult]:
+    raise AssertionError("opened without being shown")
+
+
+class SmallScene:
+    """As much of a scene as is drawn."""
+
+    width, height = 8, 4
+
+    def read(self, out_shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((*out_shape, 3), 7, np.uint8), np.ones(out_shape, bool)
+
+
+def test_layers_are_classes_of_at_most_127() -> None:
+    drawn = layered_image(small_result(parcels=3), max_side=100)
+    assert drawn.image.shape == (4, 8, 3)  # not enlarged
+    assert drawn.layers["class"].mask[0].tolist() == [1, 2, 3, 0, 0, 0, 0, 0]
+    assert drawn.layers["round"].mask[0].tolist() == [100, 127, 127, 0, 0, 0, 0, 0]
+    assert max(drawn.layers["round"].labels) == 127
+    assert drawn.layers["reference"].mask[0].tolist() == [1, 1, 0, 0, 2, 2, 2, 2]
+    half = layered_image(small_result(parcels=2), max_side=4)
+    assert half.layers["reference"].mask.tolist() == [[1, 0, 2, 2]] * 2
+    assert layered_image(small_result(parcels=0), max_side=4).layers["class"].mask.tolist() == [[0] * 4] * 2
+
+
+def test_a_table_has_a_limit_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tracker = make_wandb_tracker(tmp_path, max_rows=3)
+    tracker.start({"name": "mine"})
+    for name in ("a", "b"):
+        tracker.scene(name, small_result(parcels=2), {})
+    pandas.DataFrame({"a": [1, 2, 3, 4], "geometry": [b""] * 4}).to_parquet(tmp_path / "t.parquet")
+    tracker.table("given", tmp_path / "t.parquet")
+    tracker.finish(failed=0)
+    (run,) = read_runs(tmp_path)
+    assert [(row["scene"], row["parcel_id"]) for row in run.table("parcels")] == [("a", 1), ("a", 2), ("b", 1)]
+    assert run.table("given") == [{"a": 1}, {"a": 2}, {"a": 3}]
+    said = "The table of {} in Weights & Biases holds the first 3 rows and not the other 1 (logger.max_rows)."
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [said.format("given"), said.format("parcels")]
+
+
+# In a process of its own: the server is read from the environment once.
+UNREACHABLE = """
+import logging, sys, time
+from isagrsc2.tasks.tracking.wandb_tracker import WandbTracker
+
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+options = dict(project="p", name="n", group="g", job_type="train", tags=[], offline=False, max_side=8, max_rows=5)
+tracker = WandbTracker(folder=sys.argv[1], connect_seconds=1, upload_seconds=5, **options)
+tracker.start({"name": "mine"})
+tracker.summary({"parcels/iou": 0.5})
+tracker.finish(failed=0)
+"""
+
+
+def refused_port() -> int:
+    """A port that nothing listens at."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@pytest.mark.parametrize(("key", "reason"), [("a" * 40, "connection refused"), ("", "No API key configured")])
+def test_a_run_that_the_server_does_not_take_is_kept_offline(key: str, reason: str, tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    server = {"WANDB_BASE_URL": f"http://127.0.0.1:{refused_port()}", "HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}
+    environment = kept | server | ({"WANDB_API_KEY": key} if key else {})
+    # A terminal, where a person would be asked for the key.
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", UNREACHABLE, str(tmp_path)]
+    begun = time.monotonic()
+    done = subprocess.run(
+        command, env=environment, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True, check=False, timeout=120
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == 0
+    assert time.monotonic() - begun < 60  # of which most is imports on a busy machine
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("Weights & Biases does not take the run (")
+    assert reason in line
+    assert line.endswith(f"); it is kept offline in {tmp_path / 'wandb'}, and `wandb sync` uploads it.")
+    (run,) = read_runs(tmp_path)
+    assert (run.summary["parcels/iou"], run.exit_code) == (0.5, 0)
+    assert list((tmp_path / "wandb").glob("run-*")) == []  # nothing half begun
+
+
+# A server that knows as much as a run needs to begin, and is gone before it ends.
+LOST = """
+import json, os, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Server(BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+        project = {"id": "a", "name": "p", "entity": {"id": "b", "name": "e"}}
+        run = {"id": "c", "name": asked.get("variables", {}).get("name"), "displayName": "n", "config": "{}"}
+        run["project"] = project
+        answer = json.dumps({"data": {"upsertBucket": {"bucket": run, "inserted": True}, "serverInfo": {"features": []}}})
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer.encode())
+
+    def log_message(self, *arguments):
+        pass
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+os.environ["WANDB_BASE_URL"] = f"http://127.0.0.1:{server.server_port}"
+""" + UNREACHABLE.replace("connect_seconds=1, upload_seconds=5", "connect_seconds=30, upload_seconds=1").replace(
+    "tracker.summary", "server.shutdown(); server.server_close()\ntracker.summary"
+)
+
+
+def test_a_run_whose_server_goes_away_ends_and_is_kept(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    environment = kept | {"HOME": str(tmp_path), "WANDB_API_KEY": "a" * 40}
+    done = subprocess.run(
+        [sys.executable, "-c", LOST, str(tmp_path)], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    (run,) = read_runs(tmp_path)
+    assert run.folder.name.startswith("run-")
+    assert (run.summary["parcels/iou"], run.exit_code) == (0.5, 0)
+    said = "Weights & Biases has not taken all of the run in 1 s (logger.upload_seconds); `wandb sync {}` uploads it.\n"
+    assert (done.returncode, done.stdout) == (0, said.format(run.folder))
+
+
+def test_what_is_refused_offline_too_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^Weights & Biases refuses the run .*; correct this option of logger\.$"):
+        make_wandb_tracker(tmp_path, project="a/b").start({})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("max_rows", 0, "logger.max_rows=0 does not fit; give a whole number from 1."),
+        ("max_side", 1.5, "logger.max_side=1.5 does not fit; give a whole number from 1."),
+        ("connect_seconds", 0, "logger.connect_seconds=0 does not fit; give a number from 1."),
+        ("upload_seconds", "long", "logger.upload_seconds=long does not fit; give a number from 1."),
+    ],
+)
+def test_numbers_are_checked(option: str, value: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        make_wandb_tracker(tmp_path, **{option: value})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "best"),
+    [
+        ("val/f1_cultivated", "max"),
+        ("val/iou_chosen", "max"),
+        ("val/good_passing", "max"),
+        ("val/score_error", "min"),
+        ("val/ece", "min"),
+        ("val/nll", "min"),
+        ("train/loss", "min"),
+        ("parcels/iou", "max"),
+        ("parcels/mean_best_iou_by_area", "max"),
+        ("parcels/segmentation_quality", "max"),
+        ("parcels/over_segmentation", "min"),
+        ("parcels/segmentation_error_by_area", "min"),
+        ("parcels/hausdorff_95_m", "min"),
+        ("parcels/count", None),
+        ("coverage/round_2", "max"),
+        ("seconds/segment", "min"),
+        ("memory_mb/peak", "min"),
+        ("lr-AdamW", None),
+    ],
+)
+def test_which_direction_is_better(name: str, best: str | None) -> None:
+    assert direction(name) == best
+    assert directions([name]) == ({name: best} if best else {})
+
+
+def test_only_its_own_option_imports_weights_and_biases() -> None:
+    code = (
+        "import sys\n"
+        "import isagrsc2.tasks.segment, isagrsc2.tasks.train, isagrsc2.tasks.evaluate, isagrsc2.tasks.compare.__main__\n"
+        "import isagrsc2.tasks.tracking.csv_tracker\n"
+        "print([name for name in ('wandb', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_figures_without_a_reference_name_no_scores() -> None:
-    metrics = {"parcels": 2, "coverage": [0.5, 1.0], "seconds": {"read": 0.25}, "classes": {"cultivated": {"area_px": 9.0}}}
+    metrics = {"parcels": 2, "coverage": [0.5, 1.0], "classes": {"cultivated": {"area_px": 9.0}}}
+    metrics |= {"seconds": {"read": 0.25, "merge": 0.5}, "memory_mb": {"read": 64.0, "merge": 32.0}}
     assert scene_figures(metrics) == {
         "parcels/count": 2,
         "coverage/round_1": 0.5,
         "coverage/round_2": 1.0,
         "seconds/read": 0.25,
+        "seconds/merge": 0.5,
+        "seconds/total": 0.75,
+        "memory_mb/read": 64.0,
+        "memory_mb/merge": 32.0,
+        "memory_mb/peak": 64.0,
         "cultivated/area_px": 9.0,
     }
+
+
+def test_scenes_together_have_means_of_those_that_have_a_figure_and_the_largest_memory() -> None:
+    scenes = [{"parcels/iou": 0.5, "memory_mb/peak": 3.0}, {"memory_mb/peak": 5.0}, {"parcels/iou": 1.0, "memory_mb/peak": 1.0}]
+    assert figures_of_scenes(scenes) == {"scenes": 3, "parcels/iou": 0.75, "memory_mb/peak": 5.0}
 
 
 def test_a_training_is_one_run_with_metrics_pictures_artifact_and_the_best_as_summary(tmp_path: Path) -> None:
@@ -76,7 +390,7 @@ def test_a_training_is_one_run_with_metrics_pictures_artifact_and_the_best_as_su
     checkpoint.write_bytes(b"weights")
     tracker = make_wandb_tracker(tmp_path)
     tracker.start({"seed": 3, "model": {"lr": 0.1}})
-    logger = tracker.lightning()
+    logger = tracker.lightning(directions(["val/f1_cultivated", "val/loss", "val/ece"]) | {"val/mine": "min"})
     for epoch, (f1, loss) in enumerate([(0.5, 2.0), (0.75, 0.5), (0.25, 1.0)]):
         logger.log_metrics(
             {"lr-SGD": 0.1 / (epoch + 1), "val/f1_cultivated": f1, "val/loss": loss, "epoch": epoch}, step=10 * epoch
@@ -90,8 +404,8 @@ def test_a_training_is_one_run_with_metrics_pictures_artifact_and_the_best_as_su
     assert run.logged("val/f1_cultivated") == [0.5, 0.75, 0.25]
     assert run.logged("trainer/global_step")[:3] == [0, 10, 20]
     assert run.logged("lr-SGD") == pytest.approx([0.1, 0.05, 0.1 / 3])
-    assert run.best_by["val/f1_cultivated"] == run.best_by["val/accuracy"] == "max"
-    assert run.best_by["val/loss"] == run.best_by["val/ece"] == "min"
+    assert run.best_by["val/f1_cultivated"] == "max"
+    assert run.best_by["val/loss"] == run.best_by["val/ece"] == run.best_by["val/mine"] == "min"
     assert run.summary["val/f1_cultivated"] == {"max": 0.75}
     assert run.summary["val/loss"] == {"min": 0.5}
     assert run.summary["test/f1_cultivated"] == 0.625
@@ -140,13 +454,13 @@ def test_a_run_left_open_is_not_written_into(tmp_path: Path) -> None:
 
 
 def test_the_csv_file_has_a_line_per_scene_and_begins_anew(tmp_path: Path) -> None:
-    metrics = {"parcels": 2, "coverage": [0.5], "seconds": {"read": 0.25}, "classes": {}}
     for count in (1, 2):  # the second run goes through the scenes again
         tracker = CsvTracker(str(tmp_path))
         tracker.start({})
         for number in range(count):
-            classes = {"cultivated": {"parcels": 1}} if number else {}
-            tracker.scene(f"scene_{number}", {**metrics, "classes": classes}, {})
+            result = small_result(parcels=2)
+            result.metrics["classes"] = {"cultivated": {"parcels": 1}} if number else {}
+            tracker.scene(f"scene_{number}", result, {})
         tracker.finish(failed=0)
     table = rows(tmp_path / "metrics.csv")
     assert [row["scene"] for row in table] == ["scene_0", "scene_1"]
@@ -154,9 +468,9 @@ def test_the_csv_file_has_a_line_per_scene_and_begins_anew(tmp_path: Path) -> No
 
 
 def test_a_resumed_training_keeps_the_lines_of_the_first(tmp_path: Path) -> None:
-    first = CsvTracker(str(tmp_path)).lightning()
+    first = CsvTracker(str(tmp_path)).lightning({})
     first.log_metrics({"train/loss": 2.0, "epoch": 0}, step=4)
-    second = CsvTracker(str(tmp_path)).lightning()
+    second = CsvTracker(str(tmp_path)).lightning({})
     second.log_metrics({"train/loss": 1.0, "epoch": 1}, step=9)
     second.log_metrics({"lr": 0.5}, step=10)
     assert rows(tmp_path / "metrics.csv") == [
@@ -186,8 +500,11 @@ def test_only_the_first_process_keeps_figures(
     tracker = choose_tracker(option)
     assert isinstance(tracker, NoTracker)
     tracker.start({})
-    tracker.lightning().log_metrics({"a": 1.0}, step=0)
+    tracker.lightning({}).log_metrics({"a": 1.0}, step=0)
+    tracker.scene("a", small_result(parcels=1), {})
     tracker.pictures({})
+    tracker.table("a", tmp_path / "absent")
+    tracker.compared(ComparedScene("a", never_opened, {}))
     tracker.summary({})
     tracker.artifact("a", "model", tmp_path / "absent", {})
     tracker.finish(failed=0)

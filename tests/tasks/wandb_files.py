@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
 # A LevelDB log: blocks of 32 KiB, a head of 7 bytes before every chunk, and kinds of chunks.
 BLOCK, HEAD = 32768, 7
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
@@ -26,7 +30,8 @@ class OfflineRun:
         settings: configuration.
         steps: history, nested.
         summary: final figures, nested.
-        artifacts: protocol buffers.
+        artifacts: protocol buffers, without those that tables make by themselves.
+        best_by: of every metric, or group of them (``seconds/*``), what its summary is: max, min, mean or last.
         exit_code: None if it was not finished.
     """
 
@@ -43,6 +48,21 @@ class OfflineRun:
         """Every value that was logged under a name, as in ``logged("val/f1")``."""
         return [step[key] for step in self.steps for key in keys if key in step]
 
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of a table that was logged once."""
+        (logged,) = self.logged(f"tables/{name}")
+        content = json.loads((self.folder / "files" / logged["path"]).read_text())
+        return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
+
+    def mask(self, image: dict[str, Any], layer: str) -> npt.NDArray[np.uint8]:
+        """(h, w) values of a layer of a logged image."""
+        with Image.open(self.folder / "files" / image["masks"][layer]["path"]) as mask:
+            return np.asarray(mask)
+
+    def labels(self, key: str, layer: str) -> dict[str, str]:
+        """What the values of a layer of the images under a key are."""
+        return dict(self.settings["_wandb"]["mask/class_labels"][f"{key}_wandb_delimeter_{layer}"]["value"])
+
 
 def read_runs(folder: Path) -> list[OfflineRun]:
     """All runs in the folder of a run or of a sweep, by the folder they lie in.
@@ -51,7 +71,7 @@ def read_runs(folder: Path) -> list[OfflineRun]:
     """
     begun = time.monotonic()
     while True:
-        runs = [_read(run) for run in sorted(folder.glob("**/wandb/offline-run-*"))]
+        runs = [_read(run) for run in sorted(folder.glob("**/wandb/*run-*"))]
         if all(run.exit_code is not None for run in runs) or time.monotonic() - begun > PATIENCE:
             return runs
         time.sleep(0.1)
@@ -71,7 +91,8 @@ def _read(folder: Path) -> OfflineRun:
         elif kind == "summary":
             _insert(run.summary, record.summary.update)
         elif kind == "artifact":
-            run.artifacts.append(record.artifact)
+            if record.artifact.type != "run_table":
+                run.artifacts.append(record.artifact)
         elif kind == "metric":
             summary = record.metric.summary
             run.best_by[record.metric.name or record.metric.glob_name] = (

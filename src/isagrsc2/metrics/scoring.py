@@ -18,8 +18,9 @@ from isagrsc2.metrics.objects import (
     count_matches,
     mostly_inside,
 )
+from isagrsc2.metrics.outcomes import Outcomes, find_outcomes
 from isagrsc2.metrics.outlines import OUTSIDE, Outlines, join_outlines, outlines_of_block
-from isagrsc2.metrics.overlaps import Overlaps, count_overlaps, sum_overlaps
+from isagrsc2.metrics.overlaps import NO_OVERLAPS, Overlaps, count_overlaps, sum_overlaps
 from isagrsc2.metrics.pixels import count_area
 from isagrsc2.metrics.rounds import RoundCounts, SceneCounts
 from isagrsc2.metrics.scale import Scale
@@ -34,6 +35,23 @@ ALL_SEGMENTS = "all segments (unclassified)"
 ValidMask = Callable[[Window], npt.NDArray[np.bool_]]
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a picture of a scene shows: the predictions, or, where nothing was classified, what a perfect classifier chose.
+
+    Without classes all land is predicted, and everything that is no parcel would be an invention.
+
+    Attributes:
+        perfect: whether these are a perfect classifier's.
+        segments: (S,) positions in the table of segments, ascending.
+        outcomes: of the parcels; ``invented`` has positions + 1. Of nothing where the reference has areas only.
+    """
+
+    perfect: bool
+    segments: npt.NDArray[np.int64]
+    outcomes: Outcomes
+
+
 @dataclass(frozen=True)
 class DetailedCounts:
     """The counts of one scene after every round, and those of the last round that cost more.
@@ -42,11 +60,13 @@ class DetailedCounts:
         scene: after every round.
         last_round: of the predictions.
         oracle_class: of the segments a perfect classifier would choose, see ``SceneCounts``.
+        shown: what became of every parcel after the last round, for pictures.
     """
 
     scene: SceneCounts
     last_round: LastRoundCounts
     oracle_class: LastRoundCounts
+    shown: Shown
 
 
 def count_rounds(
@@ -106,14 +126,15 @@ def count_in_detail(
             drawn.append(outlines_of_block(burnt.reference, burnt.origin))
     overlaps = sum_overlaps(tables)
     counts = _scene_counts(overlaps, segments, rounds, not reference.areas_only)
+    shown = _shown(overlaps, segments, rounds, not reference.areas_only)
     if reference.areas_only:
-        return DetailedCounts(counts, NO_LAST_ROUND, NO_LAST_ROUND)
+        return DetailedCounts(counts, NO_LAST_ROUND, NO_LAST_ROUND, shown)
     outlines = join_outlines(predicted), join_outlines(drawn)
     last, oracle = (
         _last_round(overlaps.keep_predicted(ids), outlines, segments, scale, measures)
         for ids in (kinds[-1] for kinds in _chosen(overlaps, segments, rounds))
     )
-    return DetailedCounts(counts, last, oracle)
+    return DetailedCounts(counts, last, oracle, shown)
 
 
 @dataclass(frozen=True)
@@ -161,6 +182,13 @@ def _chosen(
     perfect = np.asarray(mostly_inside(overlaps), np.int64)
     until = _until(segments, rounds)
     return [np.intersect1d(ids, predictions) for ids in until], [np.intersect1d(ids, perfect) for ids in until]
+
+
+def _shown(overlaps: Overlaps, segments: gpd.GeoDataFrame, rounds: int, objects: bool) -> Shown:
+    predictions, perfect = (kinds[-1] for kinds in _chosen(overlaps, segments, rounds))
+    ids = perfect if _unclassified(segments) else predictions
+    outcomes = find_outcomes(overlaps.keep_predicted(ids) if objects else NO_OVERLAPS)
+    return Shown(_unclassified(segments), ids - 1, outcomes)
 
 
 def _unclassified(segments: gpd.GeoDataFrame) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isagrsc2.metrics.overlaps import Overlaps
+from isagrsc2.metrics.overlaps import Areas, IntArray, Overlaps
 from isagrsc2.metrics.ratio import Ratios, ratio
 
 
@@ -88,19 +88,32 @@ NO_SEGMENTATION_ERRORS = SegmentationErrorCounts(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 
 def count_segmentation_errors(overlaps: Overlaps) -> SegmentationErrorCounts:
     """Measure the segmentation errors of every reference parcel.
 
-    Of predicted parcels that share the same area with it the smallest is taken, so that ids make no difference.
-
     Args:
         overlaps: of one whole scene.
     """
-    rows, columns, shared = overlaps.shared()
-    predicted, reference = overlaps.predicted_areas()[1], overlaps.reference_areas()[1]
-    order = np.lexsort((predicted[rows], -shared, columns))
-    touched, first = np.unique(columns[order], return_index=True)  # (R,): the best pair of each
-    best = order[first]
-    area = reference[touched]
-    over = 1 - shared[best] / area
-    under = 1 - shared[best] / predicted[rows[best]]
+    rows, touched, shared = largest_shares(overlaps)
+    area = overlaps.reference_areas()[1][touched]
+    over = 1 - shared / area
+    under = 1 - shared / overlaps.predicted_areas()[1][rows]
     total = np.sqrt((over**2 + under**2) / 2)
     sums = [float(error.sum()) for error in (over, under, total, over * area, under * area, total * area)]
     return SegmentationErrorCounts(len(touched), area.sum().item(), *sums)
+
+
+def largest_shares(overlaps: Overlaps) -> tuple[IntArray, IntArray, Areas]:
+    """Find for every reference parcel that is touched the predicted parcel that shares most area with it.
+
+    Of predicted parcels that share the same area the smallest is taken, so that ids make no difference.
+
+    Args:
+        overlaps: of one whole scene.
+
+    Returns:
+        Rows of the predicted parcels, rows of the reference parcels (ascending), areas they share, (T,) each; rows as in
+        ``Overlaps.shared``.
+    """
+    rows, columns, shared = overlaps.shared()
+    order = np.lexsort((overlaps.predicted_areas()[1][rows], -shared, columns))
+    touched, first = np.unique(columns[order], return_index=True)  # (T,): the best pair of each
+    best = order[first]
+    return rows[best], touched, shared[best]

@@ -16,6 +16,10 @@ from isagrsc2.scene.burning import Burner
 TOUCHING = 1.0
 
 
+class NoReferenceError(InputError):
+    """What was given as reference holds nothing for this scene, and may for others."""
+
+
 @dataclass(frozen=True)
 class Reference:
     """Reference parcels of one scene.

@@ -8,7 +8,7 @@ from isagrsc2.errors import InputError
 from isagrsc2.reference.deepglobe import is_image, mask_of
 from isagrsc2.reference.label_raster import read_label_raster
 from isagrsc2.reference.land_cover import is_land_cover_mask, read_land_cover_mask
-from isagrsc2.reference.parcels import Reference, reference_from_polygons
+from isagrsc2.reference.parcels import NoReferenceError, Reference, reference_from_polygons
 from isagrsc2.reference.vector_file import is_vector_file, read_vector_file
 from isagrsc2.reference.via import is_via, via_polygons
 from isagrsc2.scene.raster import Scene
@@ -35,8 +35,9 @@ def read_reference(path: Path, scene: Scene) -> Reference:
         scene: the scene it belongs to.
 
     Raises:
+        NoReferenceError: the folder has no file for this scene, or VIA no record for the image.
         InputError: missing, unreadable or unsuitable; the reference does not overlap the scene; it has a CRS and the
-            scene has none; VIA has no record for the image; a label raster or a mask does not fit.
+            scene has none; a label raster or a mask does not fit.
     """
     if path.is_dir() and path.suffix.lower() != ".gdb":
         path = _find(path, scene)
@@ -66,7 +67,7 @@ def _find(folder: Path, scene: Scene) -> Path:
         if path.exists() and path.resolve() != scene.path.resolve():
             return path
     names = ", ".join(path.name for path in candidates[:3])
-    raise InputError(f"{folder} holds no reference for {scene.name} ({names}, ...).")
+    raise NoReferenceError(f"{folder} holds no reference for {scene.name} ({names}, ...).")
 
 
 def _json(path: Path) -> Any:

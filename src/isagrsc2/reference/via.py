@@ -11,6 +11,7 @@ import shapely
 from shapely import affinity
 
 from isagrsc2.errors import InputError
+from isagrsc2.reference.parcels import NoReferenceError
 
 # Segments per quarter of a circle or an ellipse.
 QUADRANT = 16
@@ -37,7 +38,8 @@ def via_polygons(document: dict[str, Any], path: Path, image: str) -> list[shape
         image: file name of the image, with its suffix.
 
     Raises:
-        InputError: no record for the image, or a region without the numbers its shape needs.
+        NoReferenceError: no record for the image.
+        InputError: a region without the numbers its shape needs.
     """
     records = document.get("_via_img_metadata", document)
     for record in records.values():
@@ -47,7 +49,7 @@ def via_polygons(document: dict[str, Any], path: Path, image: str) -> list[shape
             ordered = list(regions.values()) if isinstance(regions, dict) else list(regions)
             shapes = [_polygon(region, number, path, image) for number, region in enumerate(ordered, start=1)]
             return [shape for shape in shapes if shape is not None]
-    raise InputError(
+    raise NoReferenceError(
         f"{path} has no record for the image {image} (it has {len(records)} records); "
         "the record's `filename` must be the name of the image file."
     )

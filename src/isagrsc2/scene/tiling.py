@@ -63,30 +63,62 @@ class Tiling:
 
     def tiles(self, width: int, height: int) -> list[Tile]:
         """Cut a raster of ``width`` x ``height`` px; row by row."""
-        columns, rows = _spans(width, self.size, self.overlap), _spans(height, self.size, self.overlap)
+        columns, rows = self._spans(width), self._spans(height)
         return [
             Tile(row, column, Window(x0, y0, x1 - x0, y1 - y0), Window(cx0, cy0, cx1 - cx0, cy1 - cy0))
             for row, (y0, y1, cy0, cy1) in enumerate(rows)
             for column, (x0, x1, cx0, cx1) in enumerate(columns)
         ]
 
+    def _spans(self, length: int) -> list[tuple[int, int, int, int]]:
+        """Start and end of windows and of cores along one axis; cores meet in the middle of each overlap."""
+        starts = self._starts(length)
+        size = min(self.size, length)
+        meetings = [(left + size + right) // 2 for left, right in pairwise(starts)]
+        edges = [0, *meetings, length]
+        return [(start, start + size, edges[k], edges[k + 1]) for k, start in enumerate(starts)]
+
+    def _starts(self, length: int) -> list[int]:
+        """First px of the windows along one axis.
+
+        Windows all have the full size (no ragged last tile: a thin rest would be segmented without its surroundings) and are
+        spread evenly.
+        """
+        if length <= self.size:
+            return [0]
+        count = int(np.ceil((length - self.overlap) / (self.size - self.overlap)))
+        starts: list[int] = np.linspace(0, length - self.size, count).round().astype(int).tolist()
+        return starts
+
+
+@dataclass(frozen=True)
+class ShiftedTiling(Tiling):
+    """The windows of ``Tiling`` elsewhere: all but those at the far edges are shifted, and one more begins at 0.
+
+    To see whether parcels depend on where tiles begin. A raster of one tile stays one.
+
+    Attributes:
+        shift: to the right and down, px.
+    """
+
+    shift: int
+
+    def __post_init__(self) -> None:
+        """Check that windows still overlap as they should."""
+        super().__post_init__()
+        check_whole("tile_consistency.tiling.shift", self.shift, 1)
+        if self.shift > self.size - self.overlap:
+            raise InputError(
+                f"tile_consistency.tiling.shift={self.shift} must not be larger than tiling.size - tiling.overlap = "
+                f"{self.size - self.overlap}; change one of them."
+            )
+
+    def _starts(self, length: int) -> list[int]:
+        even = super()._starts(length)
+        return sorted({0, *(min(start + self.shift, even[-1]) for start in even)})
+
 
 def window_bounds(window: Window) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of a window with whole numbers; the last two exclusive."""
     x0, y0 = int(window.col_off), int(window.row_off)
     return x0, y0, x0 + int(window.width), y0 + int(window.height)
-
-
-def _spans(length: int, size: int, overlap: int) -> list[tuple[int, int, int, int]]:
-    """Start and end of windows and of cores along one axis.
-
-    Windows all have the full size (no ragged last tile: a thin rest would be segmented without its surroundings) and are
-    spread evenly; cores meet in the middle of each overlap.
-    """
-    if length <= size:
-        return [(0, length, 0, length)]
-    count = int(np.ceil((length - overlap) / (size - overlap)))
-    starts = np.linspace(0, length - size, count).round().astype(int).tolist()
-    meetings = [(left + size + right) // 2 for left, right in pairwise(starts)]
-    edges = [0, *meetings, length]
-    return [(start, start + size, edges[k], edges[k + 1]) for k, start in enumerate(starts)]

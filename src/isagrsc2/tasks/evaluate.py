@@ -10,10 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from isagrsc2.export.json_file import write_json
-from isagrsc2.tasks.tracking import choose_tracker
+from isagrsc2.stopwatch import Stopwatch
+from isagrsc2.tasks.tracking import choose_tracker, stage_figures
 
 if TYPE_CHECKING:
-    from isagrsc2.tasks.evaluation import Subject
+    from isagrsc2.tasks.evaluation import Evaluation, Subject
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +38,31 @@ def evaluate(cfg: DictConfig) -> float | None:
     """
     subject: Subject = instantiate(cfg.subject)
     folder = Path(cfg.output_dir)
-    found = subject.evaluate(folder)
-    path = write_json(dict(found.report), folder / "metrics.json", indent=2)
     tracker = choose_tracker(cfg.logger)
     tracker.start(OmegaConf.to_container(cfg, resolve=True))
-    tracker.summary(found.figures)
-    tracker.pictures(found.pictures)
-    tracker.finish(failed=len(found.refused))
+    failed, watch = 1, Stopwatch()
+    try:
+        with watch.stage("evaluate"):
+            found = subject.evaluate(folder)
+        # The figures that `python -m isagrsc2.tasks.compare` reads, whatever the subject.
+        path = write_json({**found.report, "figures": dict(found.figures)}, folder / "metrics.json", indent=2)
+        _tell(found, path)
+        tracker.summary({**stage_figures(watch.seconds, watch.memory_mb), **found.figures})
+        tracker.pictures(found.pictures)
+        for name, table in found.tables.items():
+            tracker.table(name, table)
+        for scene in found.scenes:
+            tracker.compared(scene)
+        failed = len(found.refused)
+    finally:
+        tracker.finish(failed=failed)
+    if found.refused:
+        sys.exit(1)
+    return found.score
+
+
+def _tell(found: "Evaluation", path: Path) -> None:
+    """Print the table and where everything is; before an upload, which may take minutes."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(found.table)
     for note in found.notes:
@@ -53,6 +72,3 @@ def evaluate(cfg: DictConfig) -> float | None:
     logger.info("all scores: %s", path)
     for reason in found.refused.values():
         logger.error("%s", reason)
-    if found.refused:
-        sys.exit(1)
-    return found.score

@@ -13,6 +13,7 @@ from isagrsc2.metrics.pooling import Counts, Scores, mean_scores, pooled_scores
 from isagrsc2.metrics.rounds import RoundCounts
 from isagrsc2.metrics.scoring import DetailedCounts
 from isagrsc2.metrics.size_classes import SizeClass, SizeCounts
+from isagrsc2.metrics.tile_consistency import ConsistencyCounts
 
 # Stands beside the scores it belongs to: name to lower and upper bound.
 INTERVAL = "interval_95"
@@ -66,11 +67,17 @@ def summarise(scenes: Sequence[DetailedCounts], draws: npt.NDArray[np.float64]) 
     }
 
 
+def summarise_consistency(scenes: Sequence[ConsistencyCounts], draws: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Mean and pooled tile consistency of at least one scene; arguments as in ``summarise``."""
+    return {kind: {**summary.score(scenes), INTERVAL: summary.intervals(scenes, draws)} for kind, summary in SUMMARIES.items()}
+
+
 def scene_report(counts: DetailedCounts) -> dict[str, Any]:
     """The scores of one scene, as they stand in ``metrics.json``."""
     scores = counts.scene.scores()
     oracle = scores["oracle_class"] | {"last_round": _last_round(counts.oracle_class)}
-    return scores | {"last_round": _last_round(counts.last_round), "oracle_class": oracle}
+    outcomes = counts.shown.outcomes.counts() if counts.scene.rounds[-1].objects else None
+    return scores | {"last_round": _last_round(counts.last_round), "oracle_class": oracle, "outcomes": outcomes}
 
 
 def sizes_report(sizes: Mapping[SizeClass, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from isagrsc2.tasks.progress import TileProgress
 from isagrsc2.tasks.smallest_area import smallest_area
 from isagrsc2.tasks.summary import print_summary
 from isagrsc2.tasks.tracking import Tracker
+from isagrsc2.weights.identity import weights_identity
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,19 @@ class _Run:
     tracker: Tracker
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """What became of the scenes of a run.
+
+    Attributes:
+        coverage: share of the valid pixels that is covered after the last round, of every scene that could be segmented.
+        failed: of the others, by what a person would call them, the reason.
+    """
+
+    coverage: list[float]
+    failed: dict[str, InputError]
+
+
 def segment(cfg: DictConfig) -> float:
     """Segment every scene; one bad scene does not stop the others.
 
@@ -66,34 +80,50 @@ def segment(cfg: DictConfig) -> float:
         InputError: the only scene cannot be used, or an option does not fit.
         SystemExit: with 1, when some of several scenes failed; they are listed. With 130, when interrupted by Ctrl-C.
     """
+    segmented = segment_scenes(cfg, Path(cfg.output_dir), instantiate(cfg.logger, _convert_="all"))
+    if segmented.failed:
+        scenes = len(segmented.coverage) + len(segmented.failed)
+        logger.error("%d of %d scenes could not be segmented:", len(segmented.failed), scenes)
+        for origin, error in segmented.failed.items():
+            logger.error("  %s", error if origin in str(error) else f"{origin}: {error}")
+        sys.exit(1)
+    return float(np.mean(segmented.coverage))
+
+
+def segment_scenes(cfg: DictConfig, output: Path, tracker: Tracker) -> Segmented:
+    """Segment every scene into a folder of its own.
+
+    Args:
+        cfg: ``scene``, ``reference``, ``parcels``, ``export`` and every stage, as ``conf/segment.yaml`` has them; its
+            ``output_dir`` is what a user would name to go on.
+        output: takes the folders.
+        tracker: is started, told of every scene, and finished.
+
+    Raises:
+        InputError: the only scene cannot be used, or an option does not fit.
+        SystemExit: with 130, when interrupted by Ctrl-C.
+    """
     _check(cfg)
     sources = instantiate(cfg.scene, _convert_="all").sources()
-    run = _prepare(cfg)
-    output = Path(cfg.output_dir)
-    failed: dict[str, str] = {}
-    coverage: list[float] = []
+    run = _prepare(cfg, tracker)
+    segmented = Segmented([], {})
     try:
         for source in sources:
             try:
                 metrics = _segment_scene(source, run, output / source.name)
             except InputError as error:
-                failed[source.origin] = str(error)
+                segmented.failed[source.origin] = error
                 if len(sources) == 1:
                     raise
                 logger.error("%s", error)
                 continue
-            coverage.append(metrics["coverage"][-1])
+            segmented.coverage.append(metrics["coverage"][-1])
     except KeyboardInterrupt:
         logger.error("interrupted; the same command with output_dir=%s goes on.", cfg.output_dir)
         sys.exit(_INTERRUPTED)
     finally:
-        run.tracker.finish(failed=len(failed))
-    if failed:
-        logger.error("%d of %d scenes could not be segmented:", len(failed), len(sources))
-        for origin, message in failed.items():
-            logger.error("  %s", message if origin in message else f"{origin}: {message}")
-        sys.exit(1)
-    return float(np.mean(coverage))
+        run.tracker.finish(failed=len(segmented.failed))
+    return segmented
 
 
 def _check(cfg: DictConfig) -> None:
@@ -105,13 +135,12 @@ def _check(cfg: DictConfig) -> None:
         raise InputError(f"{cfg.reference} does not exist; check reference=.")
 
 
-def _prepare(cfg: DictConfig) -> _Run:
+def _prepare(cfg: DictConfig, tracker: Tracker) -> _Run:
     """Instantiate everything that serves all scenes, before the first is touched."""
     made = {name: instantiate(cfg[name], _convert_="all") for name in ("tiling", "segmenter", "prompting")}
     made |= {name: instantiate(cfg[name], _convert_="all") for name in ("refinement", "merging", "stitching")}
     classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine)
     exporters = {name: instantiate(option, _convert_="all") for name, option in (cfg.get("export") or {}).items()}
-    tracker = instantiate(cfg.logger, _convert_="all")
     tracker.start(OmegaConf.to_container(cfg, resolve=True))
     return _Run(cfg, Method(**made), classifier, engine, exporters, tracker)
 
@@ -148,7 +177,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
             )
         with TileProgress(source.name) as progress:
             delineated = delineate(scene, run.method, min_area, store, run.engine, progress.begin)
-        watch.add(delineated.seconds)
+        watch.add(delineated.seconds, delineated.memory_mb)
         with watch.stage("classify"):
             segments = classify(scene, delineated.segments, run.classifier, cfg.parcels.chips_in_memory)
         with watch.stage("parcels"):
@@ -162,10 +191,11 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
             metrics["reference"] = {"path": reference, **parcels_of_reference.counts(), **counts.scores()}
         if delineated.valid_pixels == 0:
             logger.warning("%s holds no valid pixel (all nodata): its parcels file is empty.", source.origin)
-        metrics["seconds"] = watch.seconds
+        metrics |= {"seconds": watch.seconds, "memory_mb": watch.memory_mb}
+        result = SceneResult(scene, segments, parcels, metrics, parcels_of_reference)
         with watch.stage("export"):
-            written = _export(run.exporters, SceneResult(scene, segments, parcels, metrics, parcels_of_reference), folder)
-    run.tracker.scene(source.name, metrics, written)
+            written = _export(run.exporters, result, folder)
+        run.tracker.scene(source.name, result, written)
     print_summary(source, metrics, written)
     return metrics
 
@@ -179,8 +209,15 @@ def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path
 
 
 def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:
-    options = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in _PART_OPTIONS}
-    return {"version": __version__, "scene": source.identity(), "min_area": min_area, "options": options}
+    options: dict[str, Any] = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in _PART_OPTIONS}
+    weights = weights_identity(options["segmenter"])
+    return {
+        "version": __version__,
+        "scene": source.identity(),
+        "min_area": min_area,
+        "options": options,
+        "weights": weights,
+    }
 
 
 def _metrics(source: Source, scene: Scene, delineated: Delineated, rounds: int) -> dict[str, Any]:
@@ -191,6 +228,7 @@ def _metrics(source: Source, scene: Scene, delineated: Delineated, rounds: int) 
             "width": scene.width,
             "height": scene.height,
             "crs": scene.crs.to_string() if scene.crs else None,
+            "transform": list(scene.transform)[:6],
             "bands": list(scene.bands),
             "valid_pixels": delineated.valid_pixels,
         },

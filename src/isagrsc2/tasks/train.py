@@ -15,8 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from isagrsc2.errors import InputError
 from isagrsc2.files import replacing
 from isagrsc2.options import check_choice, check_whole
+from isagrsc2.stopwatch import Stopwatch
 from isagrsc2.tasks.sweep import in_sweep
-from isagrsc2.tasks.tracking import Tracker, choose_tracker
+from isagrsc2.tasks.tracking import Tracker, choose_tracker, directions, stage_figures
 from isagrsc2.tasks.trainee import Trainee
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class _Run:
     callbacks: Mapping[str, Any]
     trainer: "pl.Trainer"
     tracker: Tracker
+    watch: Stopwatch
 
 
 def train(cfg: DictConfig) -> float:
@@ -82,8 +84,9 @@ def train(cfg: DictConfig) -> float:
         callbacks = {name: instantiate(callback) for name, callback in cfg.callbacks.items()}
         # Partial, because Hydra would try to make configuration of the loggers it is given.
         make_trainer = instantiate(cfg.trainer, _partial_=True)
-        trainer = make_trainer(callbacks=list(callbacks.values()), logger=tracker.lightning())
-        best = _fit(_Run(cfg, trainee, callbacks, trainer, tracker), resume)
+        best_by = directions([*trainee.val_metrics, "train/loss"]) | {cfg.monitor.metric: cfg.monitor.mode}
+        trainer = make_trainer(callbacks=list(callbacks.values()), logger=tracker.lightning(best_by))
+        best = _fit(_Run(cfg, trainee, callbacks, trainer, tracker, Stopwatch()), resume)
         done = True
     except DivergedError as error:
         if cfg.divergence == STOP:
@@ -100,7 +103,8 @@ def _fit(run: _Run, resume: Path | None) -> float:
     trainee = run.trainee
     logger.info("%s", trainee.introduction())
     try:
-        run.trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=resume, weights_only=True)
+        with run.watch.stage("fit"):
+            run.trainer.fit(trainee.module, datamodule=trainee.data, ckpt_path=resume, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
         if run.trainer.interrupted:
             logger.error("interrupted; the same command with output_dir=%s ckpt_path=last goes on.", run.cfg.output_dir)
@@ -121,7 +125,10 @@ def _measure(run: _Run, checkpoint: str) -> tuple[dict[str, float], dict[str, Pa
     pictures: dict[str, Path] = {}
     for side, measure in (("val", run.trainer.validate), ("test", run.trainer.test)):
         if trainee.count(side):
-            (scores,) = measure(trainee.module, datamodule=trainee.data, ckpt_path=checkpoint, weights_only=True, verbose=False)
+            with run.watch.stage(side):
+                (scores,) = measure(
+                    trainee.module, datamodule=trainee.data, ckpt_path=checkpoint, weights_only=True, verbose=False
+                )
             metrics |= scores
             if run.trainer.is_global_zero:
                 pictures |= trainee.draw(side, Path(run.cfg.output_dir))
@@ -133,7 +140,7 @@ def _report(run: _Run, metrics: Mapping[str, float], pictures: Mapping[str, Path
     trainee, folder = run.trainee, Path(run.cfg.output_dir)
     with replacing(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(metrics, indent=2) + "\n")
-    run.tracker.summary(metrics)
+    run.tracker.summary({**metrics, **stage_figures(run.watch.seconds, run.watch.memory_mb)})
     run.tracker.pictures(pictures)
     result = trainee.result(checkpoint, folder)
     data = OmegaConf.to_container(run.cfg.data, resolve=True)

@@ -1,0 +1,1 @@
+"""Runs of ``segment.py``, ``train.py`` and ``evaluate.py`` side by side, from the files in their output folders."""
