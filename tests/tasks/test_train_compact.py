@@ -61,6 +61,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(finished, tmp_path):
     assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
 
+def test_the_last_weights_are_those_that_are_used(finished):
+    weights = load_file(finished / "compact.safetensors")
+    last = state(finished)
+    assert all(torch.equal(tensor, last[f"model.{name}"]) for name, tensor in weights.items())
+
+
 def test_mixed_precision(tmp_path):
     value = train(miniature(tmp_path / "halves", "trainer.precision=bf16-mixed", "trainer.max_epochs=1"))
     assert 0 <= value <= 1

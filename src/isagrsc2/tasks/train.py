@@ -31,6 +31,9 @@ _INTERRUPTED = 130
 # Values of `divergence`.
 STOP, WORST = "stop", "worst"
 
+# Values of `keep`, and names of the callbacks that write these checkpoints.
+BEST, LAST = "best", "last"
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -45,13 +48,13 @@ class _Run:
 
 
 def train(cfg: DictConfig) -> float:
-    """Train, keep the best and the last checkpoint, and measure the best one on validation and test data.
+    """Train, keep the best and the last checkpoint, and measure the chosen one on validation and test data.
 
     Args:
         cfg: composed from ``conf/train.yaml``.
 
     Returns:
-        The best value of the monitored metric; for a diverged run with ``divergence=worst`` the worst there is.
+        What the monitored metric is of this checkpoint; for a diverged run with ``divergence=worst`` the worst there is.
 
     Raises:
         InputError: the data, the weights to start from or the checkpoint to go on from cannot be used, or the loss
@@ -65,6 +68,7 @@ def train(cfg: DictConfig) -> float:
 
     quiet()
     check_choice("divergence", cfg.divergence, (STOP, WORST))
+    check_choice("keep", cfg.keep, (BEST, LAST))
     check_choice("monitor.mode", cfg.monitor.mode, ("max", "min"))
     check_whole("trainer.max_epochs", cfg.trainer.max_epochs, 1)
     if in_sweep() and str(cfg.trainer.strategy).startswith("ddp"):
@@ -99,7 +103,7 @@ def train(cfg: DictConfig) -> float:
 
 
 def _fit(run: _Run, resume: Path | None) -> float:
-    """Train and report; returns the best value of the monitored metric."""
+    """Train and report; returns the value of the monitored metric, of the checkpoint that is kept."""
     trainee = run.trainee
     logger.info("%s", trainee.introduction())
     try:
@@ -111,10 +115,12 @@ def _fit(run: _Run, resume: Path | None) -> float:
             sys.exit(_INTERRUPTED)
         raise
     best = run.callbacks["best"]
-    metrics, pictures = _measure(run, best.best_model_path)
-    monitored = float(best.best_model_score)
+    kept = run.callbacks[run.cfg.keep].best_model_path
+    metrics, pictures = _measure(run, kept)
+    metric = run.cfg.monitor.metric
+    monitored = float(best.best_model_score) if run.cfg.keep == BEST else metrics[metric]
     if run.trainer.is_global_zero:
-        _report(run, {run.cfg.monitor.metric: monitored, **metrics}, pictures, Path(best.best_model_path))
+        _report(run, {metric: monitored, **metrics}, pictures, Path(kept))
     return monitored
 
 
@@ -147,7 +153,7 @@ def _report(run: _Run, metrics: Mapping[str, float], pictures: Mapping[str, Path
     run.tracker.artifact(run.cfg.name, "model", result, {"data": data, **trainee.description(), "metrics": dict(metrics)})
     trainee.print_scores(metrics)
     logger.info("pictures: %s", ", ".join(str(path) for path in pictures.values()))
-    logger.info("best checkpoint: %s", checkpoint)
+    logger.info("%s checkpoint: %s", run.cfg.keep, checkpoint)
     logger.info("use it: %s", trainee.usage(result))
 
 
