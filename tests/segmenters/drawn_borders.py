@@ -10,14 +10,15 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from isagrsc2.segmenters.compact.hierarchy import BorderHierarchy
 from isagrsc2.segmenters.compact.segmenter import CompactSegmenter
 from isagrsc2.segmenters.compact.weights_file import CompactModel
 
-NUMBERS: dict[str, Any] = instantiate(
+IN_USE: BorderHierarchy = instantiate(
     OmegaConf.load(Path(__file__).parents[2] / "conf" / "border_hierarchy" / "default.yaml"), _convert_="all"
 )
 # Drawn fields are small, and their borders plain.
-NUMBERS["reading"] = replace(NUMBERS["reading"], scales=(1.0, 1.0))
+HIERARCHY = replace(IN_USE, reading=replace(IN_USE.reading, scales=(1.0, 1.0)))
 
 
 class Drawn(nn.Module):
@@ -33,7 +34,7 @@ def drawn_segmenter(**changed: Any) -> CompactSegmenter:
     torch.manual_seed(0)
     model = CompactModel()
     model.network = Drawn()  # type: ignore[assignment]
-    return CompactSegmenter.from_model(model.eval(), "cpu", **NUMBERS | changed)
+    return CompactSegmenter.from_model(model.eval(), "cpu", replace(HIERARCHY, **changed))
 
 
 def fields(height: int, width: int, side: int) -> np.ndarray:

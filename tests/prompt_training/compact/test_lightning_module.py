@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawn_borders import NUMBERS
+from drawn_borders import HIERARCHY
 from omegaconf import OmegaConf
 
 from isagrsc2.errors import InputError
@@ -27,7 +27,7 @@ def module(**changed: Any) -> CompactModule:
     left_out = ("defaults", "_target_", "_convert_", "optimizer")
     options: Any = {key: value for key, value in OmegaConf.to_container(OmegaConf.load(CONF)).items() if key not in left_out}  # type: ignore[union-attr]
     options |= {
-        "segmenter": NUMBERS,
+        "hierarchy": HIERARCHY,
         "trained_on": {"path": "drawn"},
         "optimizer": lambda groups: torch.optim.AdamW(groups, lr=3e-3),
         "scheduler": lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0),
@@ -96,7 +96,7 @@ def test_weights_are_those_that_the_segmenter_reads(tmp_path: Path) -> None:
     assert f"segmenter.checkpoint={weights}" in made.usage(weights)
     image, _ = drawn(1)
     # Another layout in memory, another rounding.
-    assert np.allclose(CompactSegmenter(str(weights), "cpu", **NUMBERS).maps(image), made.segmenter().maps(image), atol=1e-5)
+    assert np.allclose(CompactSegmenter(str(weights), "cpu", HIERARCHY).maps(image), made.segmenter().maps(image), atol=1e-5)
     again = module(start={"weights": str(weights), "encoder": "none", "normalisation": "imagenet"})
     assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_borders import NUMBERS, drawn_segmenter, fields
+from drawn_borders import drawn_segmenter, fields
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,17 +107,13 @@ def test_fields_too_small_for_their_image_are_enlarged() -> None:
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"typical_parcel": 0}, r"segmenter.reading.typical_parcel=0"),
-        ({"scales": (2.0, 1.0)}, r"segmenter.reading.scales=\[2.0, 1.0\] must ascend"),
-        ({"scales": (0.0, 1.0)}, r"segmenter.reading.scales"),
-        ({"window": 16}, r"segmenter.reading.window=16 does not fit; give a whole number from 17"),
-        ({"margin": -1}, r"segmenter.reading.margin"),
+        ({"typical_parcel": 0}, r"reading.typical_parcel=0"),
+        ({"scales": (2.0, 1.0)}, r"reading.scales=\[2.0, 1.0\] must ascend"),
+        ({"scales": (0.0, 1.0)}, r"reading.scales"),
+        ({"window": 16}, r"reading.window=16 does not fit; give a whole number from 17"),
+        ({"margin": -1}, r"reading.margin"),
     ],
 )
 def test_numbers_are_checked(numbers: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         replace(READING, **numbers)
-
-
-def test_the_numbers_in_use_fit() -> None:
-    assert isinstance(NUMBERS["reading"], Reading)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from contract import check_segmenter_contract
-from drawn_borders import NUMBERS, drawn_segmenter, fields
+from drawn_borders import HIERARCHY, drawn_segmenter, fields
 
 from isagrsc2.errors import InputError
 from isagrsc2.segmenters.compact.segmenter import CompactSegmenter
@@ -18,7 +18,7 @@ from isagrsc2.weights.embedded import locate_embedded
 def test_contract_of_random_networks(shape: tuple[int, int]) -> None:
     torch.manual_seed(1)
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
-    check_segmenter_contract(CompactSegmenter.from_model(CompactModel(), "cpu", **NUMBERS), image)
+    check_segmenter_contract(CompactSegmenter.from_model(CompactModel(), "cpu", HIERARCHY), image)
 
 
 @pytest.mark.parametrize("reduction", [1, 2, 3])
@@ -57,26 +57,26 @@ def test_weights_give_the_same_maps_from_a_file(tmp_path: Path) -> None:
     model = CompactModel()
     write_weights(model, tmp_path / "own.safetensors", {"data": "drawn"})
     image = np.random.default_rng(1).integers(0, 256, (40, 56, 3), np.uint8)
-    read = CompactSegmenter(str(tmp_path / "own.safetensors"), "cpu", **NUMBERS)
-    made = CompactSegmenter.from_model(model, "cpu", **NUMBERS)
+    read = CompactSegmenter(str(tmp_path / "own.safetensors"), "cpu", HIERARCHY)
+    made = CompactSegmenter.from_model(model, "cpu", HIERARCHY)
     assert np.allclose(read.maps(image), made.maps(image), atol=1e-5)  # they lie in memory otherwise
     assert read.maps(image).shape == (3, 40, 56)
 
 
 def test_weights_in_the_package() -> None:
-    segmenter = CompactSegmenter("embedded", "cpu", **NUMBERS)
+    segmenter = CompactSegmenter("embedded", "cpu", HIERARCHY)
     image = np.random.default_rng(1).integers(0, 256, (40, 56, 3), np.uint8)
-    expected = CompactSegmenter.from_model(read_weights(locate_embedded("compact")), "cpu", **NUMBERS)
+    expected = CompactSegmenter.from_model(read_weights(locate_embedded("compact")), "cpu", HIERARCHY)
     assert np.allclose(segmenter.maps(image), expected.maps(image), atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("levels", (0.7, 0.6, 0.8), r"segmenter.levels=\[0.7, 0.6, 0.8\] must ascend"),
-        ("sigma", 0.0, r"segmenter.sigma"),
-        ("reduction", 0, r"segmenter.reduction"),
-        ("stability_offset", -1.0, r"segmenter.stability_offset"),
+        ("levels", (0.7, 0.6, 0.8), r"hierarchy.levels=\[0.7, 0.6, 0.8\] must ascend"),
+        ("sigma", 0.0, r"hierarchy.sigma"),
+        ("reduction", 0, r"hierarchy.reduction"),
+        ("stability_offset", -1.0, r"hierarchy.stability_offset"),
     ],
 )
 def test_numbers_are_checked(option: str, value: object, message: str) -> None:
@@ -93,7 +93,7 @@ def test_files_that_are_no_weights(tmp_path: Path, content: bytes | None, messag
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
-        CompactSegmenter(str(path), "cpu", **NUMBERS)
+        CompactSegmenter(str(path), "cpu", HIERARCHY)
 
 
 def test_weights_of_something_else(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_weights_of_something_else(tmp_path: Path) -> None:
 
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="holds no weights of the compact segmenter"):
-        CompactSegmenter(str(tmp_path / "other.safetensors"), "cpu", **NUMBERS)
+        CompactSegmenter(str(tmp_path / "other.safetensors"), "cpu", HIERARCHY)
 
 
 def test_a_finer_or_coarser_region_must_be_better_by_a_margin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from isagrsc2.prompt_training.compact.region_ious import region_ious, regions_ar
 from isagrsc2.prompt_training.compact.start import start_from
 from isagrsc2.prompt_training.compact.targets import Targets, make_targets
 from isagrsc2.prompt_training.lightning_module import PromptableModule
+from isagrsc2.segmenters.compact.hierarchy import BorderHierarchy
 from isagrsc2.segmenters.compact.network import BORDER, DEPTH, PARCEL
 from isagrsc2.segmenters.compact.region_features import region_features
 from isagrsc2.segmenters.compact.segmenter import CompactSegmenter
@@ -41,7 +42,7 @@ class CompactModule(PromptableModule):
         self,
         start: Mapping[str, Any],
         trained_on: Mapping[str, Any],
-        segmenter: Mapping[str, Any],
+        hierarchy: BorderHierarchy,
         border_width: float,
         max_depth: float,
         border_weight: float,
@@ -58,7 +59,7 @@ class CompactModule(PromptableModule):
         Args:
             start: see ``start_from``.
             trained_on: the option of the data, plain values; written beside the weights.
-            segmenter: numbers of ``CompactSegmenter``, all but its checkpoint and device.
+            hierarchy: how regions are made of borders.
             border_width: see ``make_targets``, px.
             max_depth: see ``make_targets``, px.
             border_weight: how much more a pixel of a border counts than one of none.
@@ -83,7 +84,7 @@ class CompactModule(PromptableModule):
         start_from(self.model, start)
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model.network.to(memory_format=self._memory_format)
-        self._segmenter = segmenter
+        self._hierarchy = hierarchy
         self._border_width = border_width
         self._max_depth = max_depth
         self._border_weight = border_weight
@@ -96,7 +97,7 @@ class CompactModule(PromptableModule):
 
     def segmenter(self) -> CompactSegmenter:
         """See ``PromptableModule``."""
-        return CompactSegmenter.from_model(self.model, str(self.device), **self._segmenter)
+        return CompactSegmenter.from_model(self.model, str(self.device), self._hierarchy)
 
     def write_weights(self, folder: Path) -> Path:
         """See ``PromptableModule``."""
@@ -136,14 +137,13 @@ class CompactModule(PromptableModule):
 
     def _score_loss(self, logits: Tensor, labels: Tensor, prompts: Tensor, indices: Tensor) -> Tensor:
         """Cross-entropy between the predicted and the true IoU of regions around the prompts."""
-        segmenter = self.segmenter()
         maps = logits[: self._scored_images].sigmoid().cpu().numpy()
         features, ious = [], []
         for place, image_maps in enumerate(maps):
-            tree = segmenter.hierarchy(image_maps)
+            tree = self._hierarchy.tree(image_maps)
             points = prompts[place].cpu().numpy()
             generator = np.random.default_rng(int(indices[place]))
-            cuts = [np.full(len(points), level) for level in self._segmenter["levels"]] + [generator.random(len(points))]
+            cuts = [np.full(len(points), level) for level in self._hierarchy.levels] + [generator.random(len(points))]
             nodes = np.unique(np.concatenate([regions_around(tree, points, levels) for levels in cuts]))
             features.append(region_features(tree, image_maps)[nodes])
             ious.append(region_ious(tree, labels[place].cpu().numpy())[nodes])

@@ -43,12 +43,12 @@ class Reading:
         Raises:
             InputError: one does not fit.
         """
-        check_number("segmenter.reading.typical_parcel", self.typical_parcel, 1)
-        check_numbers("segmenter.reading.scales", self.scales, 2, 0.1)
+        check_number("reading.typical_parcel", self.typical_parcel, 1)
+        check_numbers("reading.scales", self.scales, 2, 0.1)
         if self.scales[0] > self.scales[1]:
-            raise InputError(f"segmenter.reading.scales={list(self.scales)} must ascend; give the smallest scale first.")
-        check_whole("segmenter.reading.margin", self.margin, 0)
-        check_whole("segmenter.reading.window", self.window, 2 * self.margin + 1)
+            raise InputError(f"reading.scales={list(self.scales)} must ascend; give the smallest scale first.")
+        check_whole("reading.margin", self.margin, 0)
+        check_whole("reading.window", self.window, 2 * self.margin + 1)
 
     @property
     def first_scale(self) -> float:
