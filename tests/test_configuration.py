@@ -27,9 +27,13 @@ def composed_with(root: str, *overrides: str) -> tuple[Any, dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def composed() -> Composed:
-    """Every option file of every group, composed: (root, override, override of the group inside) -> configuration."""
+    """Every option file of every group, composed: (root, override, override of the group inside) -> configuration.
+
+    An option inside an option (an augmentation inside a data option) is composed in the first option that has its group.
+    """
     GlobalHydra.instance().clear()
     found: Composed = {}
+    inside: set[str] = set()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for root in ROOTS:
             found[root,], groups = composed_with(root)
@@ -41,10 +45,13 @@ def composed() -> Composed:
                     for nested in (name for name in inner if name.startswith(f"{group}/")):
                         for one in sorted((CONF / nested.split("@")[0]).glob("*.yaml")):
                             override = f"{nested}={one.stem}"
-                            if inner[nested] == one.stem:  # composed above
-                                found[root, above, override] = found[root, above]
-                            else:
-                                found[root, above, override], _ = composed_with(root, above, override)
+                            if override in inside:
+                                continue
+                            inside.add(override)
+                            chosen = inner[nested] == one.stem
+                            found[root, above, override] = (
+                                found[root, above] if chosen else composed_with(root, above, override)[0]
+                            )
     return found
 
 

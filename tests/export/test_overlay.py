@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 from rasterio.crs import CRS
 
-from isagrsc2.export.overlay import Overlay, _area_text, _legend
+from isagrsc2.export.overlay import Overlay, _legend
 from isagrsc2.export.palette import colour_neighbours
 from isagrsc2.export.sheet import LegendEntry, _round_length, compose_sheet
 
@@ -58,12 +58,6 @@ def test_legend_counts_and_adds(make_result):
         ("Unclassified", "1 parcel, 901 sq m"),  # the scale at the central meridian is 0.9996: 900 / 0.9996²
     ]
     assert _legend(make_result(crs=None).parcels)[0].detail == "2 parcels, 27 px"
-
-
-def test_areas_are_readable():
-    assert _area_text(123_456_789.0, "area_m2") == "12,346 ha"
-    assert _area_text(123_456.0, "area_m2") == "12.3 ha"
-    assert _area_text(1234.5, "area_px") == "1,234 px"
 
 
 def test_scale_bar_is_a_round_length():

@@ -2,36 +2,20 @@
 
 import re
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
-from matplotlib.figure import Figure
 from PIL import Image
 
 from isagrsc2.classification.predictions import Predictions
 from isagrsc2.classification.scores import score
-from isagrsc2.figures import canvas, confusion_matrix, reliability, worst_mistakes
+from isagrsc2.figures import canvas, confusion_matrix
 from isagrsc2.figures.confusion_matrix import draw_confusion_matrix
 from isagrsc2.figures.reliability import draw_reliability
 from isagrsc2.figures.worst_mistakes import draw_worst_mistakes
 
 RED, GREEN = (250, 20, 20), (20, 250, 20)
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that were saved; they are saved all the same."""
-    figures: list[Figure] = []
-
-    def save(figure: Figure, path: Path) -> None:
-        figures.append(figure)
-        canvas.save(figure, path)
-
-    for module in (confusion_matrix, reliability, worst_mistakes):
-        monkeypatch.setattr(module, "save", save)
-    return figures
 
 
 def predict(labels, p_cultivated, names=None):

@@ -4,23 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isagrsc2.figures import canvas, prompts
 from isagrsc2.figures.prompts import AnsweredImage, draw_prompts
 
 YELLOW, BLUE = (255, 212, 0), (53, 208, 255)
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved; they are saved all the same."""
-    figures = []
-
-    def save(figure, path):
-        figures.append(figure)
-        canvas.save(figure, path)
-
-    monkeypatch.setattr(prompts, "save", save)
-    return figures
 
 
 def answered(shape=(60, 80), count=1, name="/far/away/scene.png"):

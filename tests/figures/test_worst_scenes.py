@@ -4,21 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isagrsc2.figures import canvas, worst_scenes
+from isagrsc2.figures import canvas
 from isagrsc2.figures.worst_scenes import ScenePanel, draw_worst_scenes
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved; they are saved all the same."""
-    figures = []
-
-    def save(figure, path):
-        figures.append(figure)
-        canvas.save(figure, path)
-
-    monkeypatch.setattr(worst_scenes, "save", save)
-    return figures
 
 
 def panel(name, height=50, width=100):

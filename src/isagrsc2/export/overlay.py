@@ -17,9 +17,10 @@ from rasterio.features import rasterize
 from isagrsc2.export.palette import PALETTES, colour_neighbours
 from isagrsc2.export.result import SceneResult
 from isagrsc2.export.sheet import DOT, LegendEntry, compose_sheet
+from isagrsc2.export.sizes import area_text, metres_across
 from isagrsc2.files import replacing
 from isagrsc2.options import check_number, check_share, check_whole
-from isagrsc2.parcels import CLASS_NAMES, length_m, move
+from isagrsc2.parcels import CLASS_NAMES, move
 from isagrsc2.scene.raster import Scene
 
 Picture = npt.NDArray[np.uint8]
@@ -83,7 +84,7 @@ class Overlay:
             image = self._outline(image, geometries)
         reference = "no CRS" if scene.crs is None else pyproj.CRS.from_user_input(scene.crs).name
         subtitle = f"{scene.width:,} x {scene.height:,} px {DOT} {reference}"
-        metres = None if scene.crs is None else _metres_across(scene)
+        metres = metres_across(scene)
         return compose_sheet(image, scene.name, subtitle, _legend(parcels), None if metres is None else metres / image.shape[1])
 
     def _fill(self, image: Picture, geometries: Geometries, classes: npt.NDArray[Any]) -> Picture:
@@ -147,31 +148,15 @@ def _to_uint8(values: npt.NDArray[np.floating[Any]]) -> Picture:
     return np.rint(values).clip(0, 255).astype(np.uint8)
 
 
-def _metres_across(scene: Scene) -> float | None:
-    """Width of the scene along its middle row, m; None where its CRS has no place on the Earth."""
-    middle = shapely.LineString([(x, scene.height / 2) for x in np.linspace(0, scene.width, 17)])
-    metres = length_m(move(middle, scene.transform), scene.crs)
-    return metres if np.isfinite(metres) and metres > 0 else None
-
-
 def _legend(parcels: geopandas.GeoDataFrame) -> list[LegendEntry]:
     """One entry for every class that occurs."""
-    column = "area_m2" if "area_m2" in parcels else "area_px"
+    column, unit = ("area_m2", "m²") if "area_m2" in parcels else ("area_px", "px")
     entries = []
     for name in CLASS_NAMES:
         of_class = parcels[parcels["class_name"] == name]
         if len(of_class):
             count = f"{len(of_class):,} parcel{'' if len(of_class) == 1 else 's'}"
-            area = _area_text(float(of_class[column].sum()), column)
+            area = area_text(float(of_class[column].sum()), unit).replace("m²", "sq m")  # the font has no ²
             label = name.replace("_", " ").capitalize()
             entries.append(LegendEntry(label, f"{count}, {area}", PALETTES[name], name == "not_cultivated"))
     return entries
-
-
-def _area_text(area: float, column: str) -> str:
-    if column == "area_px":
-        return f"{area:,.0f} px"
-    hectares = area / 1e4
-    if hectares < 0.1:
-        return f"{area:,.0f} sq m"
-    return f"{hectares:.1f} ha" if hectares < 100 else f"{hectares:,.0f} ha"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyproj
-import shapely
 from affine import Affine
 from bokeh.embed import file_html
 from bokeh.resources import INLINE
@@ -20,10 +19,11 @@ from isagrsc2.export.report_map import OUTLINE, REFERENCE, Ground, Parcels
 from isagrsc2.export.report_page import build
 from isagrsc2.export.report_shapes import Geometries, Shapes, outlines, shapes
 from isagrsc2.export.result import SceneResult
+from isagrsc2.export.sizes import area_text, metres_across
 from isagrsc2.files import replacing
 from isagrsc2.metrics.scoring import ALL_SEGMENTS
 from isagrsc2.options import check_number, check_whole
-from isagrsc2.parcels import CLASS_NAMES, length_m, move
+from isagrsc2.parcels import CLASS_NAMES, move
 from isagrsc2.scene.raster import Scene
 
 TEMPLATE = "report.html"
@@ -76,8 +76,8 @@ class Report:
         scene = result.scene
         step = max(1.0, max(scene.width, scene.height) / self.max_size)  # scene px per px of the image in the page
         image = _read(scene, step)  # (h, w, 3)
-        metres = _metres_per_px(scene)
-        unit = 1.0 if metres is None else metres  # of a scene px in the map's frame
+        metres = metres_across(scene)
+        unit = 1.0 if metres is None else metres / scene.width  # of a scene px in the map's frame
         to_map = Affine.scale(unit)
         ground = Ground(
             width=scene.width * unit,
@@ -157,15 +157,6 @@ def _parcels(result: SceneResult, drawn: Shapes) -> Parcels:
     )
 
 
-def _metres_per_px(scene: Scene) -> float | None:
-    """Along the scene's middle row; None without a CRS, or where its CRS has no place on the Earth."""
-    if scene.crs is None:
-        return None
-    middle = shapely.LineString([(x, scene.height / 2) for x in np.linspace(0, scene.width, 17)])
-    metres = length_m(move(middle, scene.transform), scene.crs) / scene.width
-    return metres if np.isfinite(metres) and metres > 0 else None
-
-
 def _area_column(result: SceneResult) -> tuple[str, str]:
     return ("area_m2", "m²") if "area_m2" in result.parcels else ("area_px", "px")
 
@@ -173,11 +164,11 @@ def _area_column(result: SceneResult) -> tuple[str, str]:
 def _facts(scene: Scene) -> str:
     """Size, CRS and resolution of a scene, one line."""
     size = f"{scene.width:,} × {scene.height:,} px"
-    metres = _metres_per_px(scene)
+    metres = metres_across(scene)
     if scene.crs is None:
         return f"{size} · no CRS: areas in px"
     name = pyproj.CRS.from_user_input(scene.crs).name
-    return f"{size} · {name}" + ("" if metres is None else f" · pixels of {metres:.3g} m")
+    return f"{size} · {name}" + ("" if metres is None else f" · pixels of {metres / scene.width:.3g} m")
 
 
 def _figures(result: SceneResult) -> list[dict[str, str]]:
@@ -185,12 +176,12 @@ def _figures(result: SceneResult) -> list[dict[str, str]]:
     table, metrics = result.parcels, result.metrics
     column, unit = _area_column(result)
     classes = [name for name in CLASS_NAMES if (table["class_name"] == name).any()]
-    whole = _area_text(table[column].sum(), unit)
+    whole = area_text(table[column].sum(), unit)
     only = f", {_words(classes[0])}" if len(classes) == 1 else ""
     figures = [{"label": "Parcels", "value": f"{len(table):,}", "detail": whole + only}]
     for name in classes if not only else ():
         of_class = table[table["class_name"] == name]
-        area = _area_text(of_class[column].sum(), unit)
+        area = area_text(of_class[column].sum(), unit)
         figures.append({"label": _words(name).capitalize(), "value": f"{len(of_class):,}", "detail": area})
     if len(table):
         detail = f"half lie between {table[column].quantile(0.25):,.0f} and {table[column].quantile(0.75):,.0f}"
@@ -237,10 +228,3 @@ def _share(value: float | None) -> str:
 
 def _percent(value: float) -> str:
     return f"{value:.1%}" if np.isfinite(value) else "–"
-
-
-def _area_text(area: float, unit: str) -> str:
-    if unit == "px":
-        return f"{area:,.0f} px"
-    hectares = area / 1e4
-    return f"{area:,.0f} m²" if hectares < 0.1 else f"{hectares:.1f} ha" if hectares < 100 else f"{hectares:,.0f} ha"
