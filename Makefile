@@ -15,8 +15,9 @@ help: ## Show this help
 demo: $(VENV)/.installed ## Segment synthetic farmland, and say where map and figures are
 	$(BIN)/python segment.py
 
+# Two processes on two cores; torch with several threads in each of them would be slower.
 test: lint $(VENV)/.installed-dev ## Lint, type check, and the fast tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.installed-dev ## Only the tests marked slow
 	$(BIN)/python -m pytest -m slow
