@@ -50,6 +50,9 @@ class Ended:
         return sorted(path.name for path in self.output.iterdir())
 
 
+# What takes no second: the classical segmenter, and no classifier.
+CLASSICAL = ("segmenter=regions", "classifier=none")
+
 Run = Callable[..., Ended]
 
 
@@ -60,7 +63,7 @@ def run(compose_config: Callable[..., DictConfig], tmp_path: Path, capfd, caplog
     def call(*overrides: str) -> Ended:
         output = tmp_path / "out"
         output.mkdir(exist_ok=True)
-        cfg = compose_config("segment", "export=metrics", f"output_dir={output}", *overrides)
+        cfg = compose_config("segment", *CLASSICAL, "export=metrics", f"output_dir={output}", *overrides)
         caplog.clear()
         capfd.readouterr()
         code = 0

@@ -26,7 +26,8 @@ def scene_file(tmp_path, write_raster):
 @pytest.fixture
 def finder(compose_config, tmp_path):
     def make(*overrides):
-        cfg = compose_config("train", "data=labelled_scenes", f"data.finder.cache={tmp_path / 'cache'}", *overrides)
+        method = ("data=labelled_scenes", "segmenter@data.finder.segmenter=regions")
+        cfg = compose_config("train", *method, f"data.finder.cache={tmp_path / 'cache'}", *overrides)
         return instantiate(cfg.data.finder)
 
     return make
