@@ -124,6 +124,22 @@ EMBEDDED: tuple[EmbeddedWeights, ...] = (
         ),
         effort="70 min of one CPU core",
     ),
+    EmbeddedWeights(
+        name=CLASSIFIER,
+        description="Classifier of segments, cultivated or not: SqueezeNet 1.0 with CBAM (0.9 M parameters)",
+        file_name="classifier.safetensors",
+        sha256="7469c62c8a47e58be83bfd53e2cd2ce7678cc1263b3c03f582fcfa09aa5df107",
+        size=3_459_512,
+        licence="Apache-2.0; began as SqueezeNet 1.0, BSD (NOTICE.md)",
+        data="synthetic farmland; 20 NAIP images (public domain) with parcels of agoro-field-boundary-detector (MIT)",
+        command=(
+            "python train.py experiment=train/embedded_classifier data.sources.labelled.path=IMAGES "
+            "data.sources.labelled.reference=PARCELS data.sources.labelled.test_share=0 data.sources.labelled.val_share=0.15 "
+            "model.backbone.pretrained=SQUEEZENET model.backbone.normalisation=mean_only trainer=cpu "
+            "trainer.precision=bf16-mixed; then python -m isagrsc2.classification.export"
+        ),
+        effort="12 min of one CPU core",
+    ),
 )
 
 
