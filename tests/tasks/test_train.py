@@ -184,7 +184,11 @@ def test_two_processes_give_the_metrics_of_one(chips, tmp_path):
 def test_ctrl_c_says_how_to_go_on(chips, tmp_path):
     arguments = small(chips, tmp_path / "run", "trainer.max_epochs=100000", "callbacks.early_stopping.patience=100000")
     command = [sys.executable, str(ROOT / "train.py"), *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    # A shell lets what it runs in the background ignore Ctrl-C, and that is inherited.
+    with subprocess.Popen(
+        command, cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes
+    ) as process:
         while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.2)
