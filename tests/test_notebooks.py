@@ -10,14 +10,13 @@ from typing import Any
 
 import nbformat
 import pytest
+from classical import CLASSICAL
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = ["01_first_parcels", "02_rounds_explained", "03_train_and_compare", "04_error_analysis"]
 
-# What takes no second: the classical segmenter, and no classifier.
-CLASSICAL = ["segmenter=regions", "classifier=none"]
 SCENE = ["scene=synthetic", "scene.seeds=[7]", "scene.width=160", "scene.height=128"]
 CHIPS = ["scenes={train: 2, val: 1, test: 1}", "scene_size=128", "per_scene=6", "chip_size=32", "batch_size=8", "workers=0"]
 

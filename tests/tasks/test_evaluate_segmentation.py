@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from classical import CLASSICAL
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig
 
 from isagrsc2.errors import InputError
 from isagrsc2.tasks.evaluate import evaluate
 from isagrsc2.tasks.segment import segment
 
-CLASSICAL = ("segmenter=regions", "classifier=none")
 SMALL = ("scene.width=128", "scene.height=96", "subject.picture_size=128")
 TWO = ("scene=synthetic", "scene.seeds=[1,2]", *SMALL)
 
@@ -23,16 +23,9 @@ Evaluate = Callable[..., Path]
 
 
 @pytest.fixture
-def run(compose_config: Callable[..., DictConfig], tmp_path: Path) -> Evaluate:
+def run(run_classical: Callable[..., Path]) -> Evaluate:
     """Evaluate in-process; returns the output folder."""
-
-    def call(*overrides: str, folder: str = "out") -> Path:
-        output = tmp_path / folder
-        output.mkdir(exist_ok=True)
-        evaluate(compose_config("evaluate", *CLASSICAL, *overrides, f"output_dir={output}"))
-        return output
-
-    return call
+    return partial(run_classical, evaluate)
 
 
 def report(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +17,22 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from omegaconf import DictConfig
+from classical import CLASSICAL
 
 from isagrsc2.scene.polygons import rasterise
 from isagrsc2.scene.tiling import Tiling
 from isagrsc2.tasks.segment import segment
 
 ROOT = Path(__file__).parents[2]
-# What takes no second: the classical segmenter, and no classifier.
-CLASSICAL = ("segmenter=regions", "classifier=none")
 SMALL = ("scene=synthetic", "scene.seeds=[7]", "scene.width=256", "scene.height=192", "tiling.size=160", "tiling.overlap=48")
 
 Run = Callable[..., Path]
 
 
 @pytest.fixture
-def run(compose_config: Callable[..., DictConfig], tmp_path: Path) -> Run:
+def run(run_classical: Callable[..., Path]) -> Run:
     """Segment in-process; returns the output folder."""
-
-    def call(*overrides: str, folder: str = "out") -> Path:
-        output = tmp_path / folder
-        output.mkdir(exist_ok=True)
-        segment(compose_config("segment", *CLASSICAL, *overrides, f"output_dir={output}"))
-        return output
-
-    return call
+    return partial(run_classical, segment)
 
 
 def metrics_of(folder: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from classical import CLASSICAL
 from omegaconf import DictConfig
 from PIL import Image
 
@@ -49,9 +50,6 @@ class Ended:
         """What lies in the output folder."""
         return sorted(path.name for path in self.output.iterdir())
 
-
-# What takes no second: the classical segmenter, and no classifier.
-CLASSICAL = ("segmenter=regions", "classifier=none")
 
 Run = Callable[..., Ended]
 

@@ -39,14 +39,7 @@ class TracedRound:
 def trace_rounds(
     image: Image, valid: BoolArray, segmenter: Segmenter, prompting: Prompting, min_area: float
 ) -> list[TracedRound]:
-    """Do the rounds of ``find_segments`` and keep what happened in each.
-
-    Args:
-        image: (H, W, 3) uint8 RGB, tile frame.
-        valid: (H, W) bool; nothing is asked or returned where it is False.
-        segmenter: the promptable model.
-        prompting: the rounds.
-        min_area: minimum mapping unit, px.
+    """Do the rounds of ``find_segments``, whose arguments these are, and keep what happened in each.
 
     Returns:
         The rounds that were done, in order; none where too little is left to begin with.

@@ -1,0 +1,3 @@
+"""What takes no second: the classical segmenter, and no classifier."""
+
+CLASSICAL = ("segmenter=regions", "classifier=none")
