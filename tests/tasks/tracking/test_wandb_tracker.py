@@ -1,6 +1,5 @@
-"""Where figures go: a CSV file, or an offline run of Weights & Biases, read back from its file."""
+"""An offline run of Weights & Biases, read back from its file."""
 
-import csv
 import json
 import os
 import pty
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +15,19 @@ import geopandas
 import numpy as np
 import pandas
 import pytest
-import shapely
-from omegaconf import DictConfig, OmegaConf
+from classical import CLASSICAL
+from omegaconf import DictConfig
 from PIL import Image
 from rasterio.features import rasterize
+from small_scene import small_result
 from wandb_files import read_runs
 
 from isagrsc2.errors import InputError
-from isagrsc2.export.result import SceneResult
-from isagrsc2.reference.parcels import Reference
 from isagrsc2.tasks.evaluate import evaluate
-from isagrsc2.tasks.evaluation import ComparedScene
 from isagrsc2.tasks.segment import segment
-from isagrsc2.tasks.tracking import choose_tracker, direction, directions, figures_of_scenes, scene_figures
-from isagrsc2.tasks.tracking.class_layers import layered_image
-from isagrsc2.tasks.tracking.csv_table import CsvTable
-from isagrsc2.tasks.tracking.csv_tracker import CsvTracker
-from isagrsc2.tasks.tracking.no_tracker import NoTracker
-from isagrsc2.tasks.tracking.provenance import NO_COMMIT, commit_of
+from isagrsc2.tasks.tracking import directions
 from isagrsc2.tasks.tracking.wandb_tracker import WandbTracker
 
-CLASSICAL = ("segmenter=regions", "classifier=none")
 SMALL = ("scene=synthetic", "scene.width=128", "scene.height=128", "scene.seeds=[3,4]", "export=[overlay,metrics,geoparquet]")
 
 
@@ -45,11 +35,6 @@ SMALL = ("scene=synthetic", "scene.width=128", "scene.height=128", "scene.seeds=
 def no_files_elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights & Biases keeps its own things beside the runs."""
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path_factory.mktemp("wandb_data")))
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def make_wandb_tracker(folder: Path, **changes: Any) -> WandbTracker:
@@ -161,43 +146,6 @@ def test_before_a_run_is_finished_its_summary_is_the_mean_and_not_the_last(tmp_p
     tracker.finish(failed=0)
     (run,) = read_runs(tmp_path)
     assert (run.summary["parcels/iou"], run.summary["memory_mb/segment"]) == ({"mean": 0.75}, {"max": 3})
-
-
-def small_result(parcels: int) -> SceneResult:
-    """A scene of 8 x 4 px with so many parcels side by side, and a reference with a hole in its labels."""
-    boxes = [shapely.box(column, 0, column + 1, 4) for column in range(parcels)]
-    names = ["cultivated", "not_cultivated", "unclassified"] * parcels
-    columns = {"parcel_id": range(1, parcels + 1), "class_name": names[:parcels], "round": range(100, 100 + 50 * parcels, 50)}
-    segments = geopandas.GeoDataFrame(columns, geometry=boxes)
-    own = geopandas.GeoDataFrame({"ref_id": [1]}, geometry=[shapely.box(0, 0, 2, 4)])
-    reference = Reference("x", own, 0, 0, 0, False, (shapely.box(4, 0, 8, 4),))
-    metrics = {"parcels": parcels, "coverage": [0.5] * 200, "seconds": {"read": 0.25}, "memory_mb": {}, "classes": {}}
-    return SceneResult(SmallScene(), segments, segments, metrics, reference)  # type: ignore[arg-type]
-
-
-def never_opened() -> AbstractContextManager[SceneResult]:
-    raise AssertionError("opened without being shown")
-
-
-class SmallScene:
-    """As much of a scene as is drawn."""
-
-    width, height = 8, 4
-
-    def read(self, out_shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        return np.full((*out_shape, 3), 7, np.uint8), np.ones(out_shape, bool)
-
-
-def test_layers_are_classes_of_at_most_127() -> None:
-    drawn = layered_image(small_result(parcels=3), max_side=100)
-    assert drawn.image.shape == (4, 8, 3)  # not enlarged
-    assert drawn.layers["class"].mask[0].tolist() == [1, 2, 3, 0, 0, 0, 0, 0]
-    assert drawn.layers["round"].mask[0].tolist() == [100, 127, 127, 0, 0, 0, 0, 0]
-    assert max(drawn.layers["round"].labels) == 127
-    assert drawn.layers["reference"].mask[0].tolist() == [1, 1, 0, 0, 2, 2, 2, 2]
-    half = layered_image(small_result(parcels=2), max_side=4)
-    assert half.layers["reference"].mask.tolist() == [[1, 0, 2, 2]] * 2
-    assert layered_image(small_result(parcels=0), max_side=4).layers["class"].mask.tolist() == [[0] * 4] * 2
 
 
 def test_a_table_has_a_limit_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -323,67 +271,6 @@ def test_numbers_are_checked(option: str, value: object, message: str, tmp_path:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize(
-    ("name", "best"),
-    [
-        ("val/f1_cultivated", "max"),
-        ("val/iou_chosen", "max"),
-        ("val/good_passing", "max"),
-        ("val/score_error", "min"),
-        ("val/ece", "min"),
-        ("val/nll", "min"),
-        ("train/loss", "min"),
-        ("parcels/iou", "max"),
-        ("parcels/mean_best_iou_by_area", "max"),
-        ("parcels/segmentation_quality", "max"),
-        ("parcels/over_segmentation", "min"),
-        ("parcels/segmentation_error_by_area", "min"),
-        ("parcels/hausdorff_95_m", "min"),
-        ("parcels/count", None),
-        ("coverage/round_2", "max"),
-        ("seconds/segment", "min"),
-        ("memory_mb/peak", "min"),
-        ("lr-AdamW", None),
-    ],
-)
-def test_which_direction_is_better(name: str, best: str | None) -> None:
-    assert direction(name) == best
-    assert directions([name]) == ({name: best} if best else {})
-
-
-def test_only_its_own_option_imports_weights_and_biases() -> None:
-    code = (
-        "import sys\n"
-        "import isagrsc2.tasks.segment, isagrsc2.tasks.train, isagrsc2.tasks.evaluate, isagrsc2.tasks.compare.__main__\n"
-        "import isagrsc2.tasks.tracking.csv_tracker\n"
-        "print([name for name in ('wandb', 'torch') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_figures_without_a_reference_name_no_scores() -> None:
-    metrics = {"parcels": 2, "coverage": [0.5, 1.0], "classes": {"cultivated": {"area_px": 9.0}}}
-    metrics |= {"seconds": {"read": 0.25, "merge": 0.5}, "memory_mb": {"read": 64.0, "merge": 32.0}}
-    assert scene_figures(metrics) == {
-        "parcels/count": 2,
-        "coverage/round_1": 0.5,
-        "coverage/round_2": 1.0,
-        "seconds/read": 0.25,
-        "seconds/merge": 0.5,
-        "seconds/total": 0.75,
-        "memory_mb/read": 64.0,
-        "memory_mb/merge": 32.0,
-        "memory_mb/peak": 64.0,
-        "cultivated/area_px": 9.0,
-    }
-
-
-def test_scenes_together_have_means_of_those_that_have_a_figure_and_the_largest_memory() -> None:
-    scenes = [{"parcels/iou": 0.5, "memory_mb/peak": 3.0}, {"memory_mb/peak": 5.0}, {"parcels/iou": 1.0, "memory_mb/peak": 1.0}]
-    assert figures_of_scenes(scenes) == {"scenes": 3, "parcels/iou": 0.75, "memory_mb/peak": 5.0}
-
-
 def test_a_training_is_one_run_with_metrics_pictures_artifact_and_the_best_as_summary(tmp_path: Path) -> None:
     picture, checkpoint = tmp_path / "matrix.png", tmp_path / "best.ckpt"
     Image.new("RGB", (30, 20)).save(picture)
@@ -451,78 +338,3 @@ def test_a_run_left_open_is_not_written_into(tmp_path: Path) -> None:
         tracker.start({"place": place})
     tracker.finish(failed=0)
     assert [(run.settings["place"], run.exit_code) for run in read_runs(tmp_path)] == [("a", 0), ("b", 0)]
-
-
-def test_the_csv_file_has_a_line_per_scene_and_begins_anew(tmp_path: Path) -> None:
-    for count in (1, 2):  # the second run goes through the scenes again
-        tracker = CsvTracker(str(tmp_path))
-        tracker.start({})
-        for number in range(count):
-            result = small_result(parcels=2)
-            result.metrics["classes"] = {"cultivated": {"parcels": 1}} if number else {}
-            tracker.scene(f"scene_{number}", result, {})
-        tracker.finish(failed=0)
-    table = rows(tmp_path / "metrics.csv")
-    assert [row["scene"] for row in table] == ["scene_0", "scene_1"]
-    assert [row["cultivated/parcels"] for row in table] == ["", "1"]
-
-
-def test_a_resumed_training_keeps_the_lines_of_the_first(tmp_path: Path) -> None:
-    first = CsvTracker(str(tmp_path)).lightning({})
-    first.log_metrics({"train/loss": 2.0, "epoch": 0}, step=4)
-    second = CsvTracker(str(tmp_path)).lightning({})
-    second.log_metrics({"train/loss": 1.0, "epoch": 1}, step=9)
-    second.log_metrics({"lr": 0.5}, step=10)
-    assert rows(tmp_path / "metrics.csv") == [
-        {"step": "4", "train/loss": "2.0", "epoch": "0.0", "lr": ""},
-        {"step": "9", "train/loss": "1.0", "epoch": "1.0", "lr": ""},
-        {"step": "10", "train/loss": "", "epoch": "", "lr": "0.5"},
-    ]
-
-
-def test_a_line_without_new_columns_is_only_appended(tmp_path: Path) -> None:
-    table = CsvTable(tmp_path / "t.csv")
-    table.add({"a": 1, "b": "x,y"})
-    before = (tmp_path / "t.csv").stat().st_ino
-    table.add({"b": 2})
-    assert (tmp_path / "t.csv").stat().st_ino == before
-    assert (tmp_path / "t.csv").read_text().splitlines() == ["a,b", '1,"x,y"', ",2"]
-
-
-@pytest.mark.parametrize(("variable", "rank"), [("LOCAL_RANK", 1), ("RANK", 3), ("SLURM_PROCID", 2)])
-def test_only_the_first_process_keeps_figures(
-    variable: str, rank: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    option = OmegaConf.create({"_target_": "isagrsc2.tasks.tracking.csv_tracker.CsvTracker", "folder": str(tmp_path)})
-    monkeypatch.setenv(variable, "0")
-    assert isinstance(choose_tracker(option), CsvTracker)
-    monkeypatch.setenv(variable, str(rank))
-    tracker = choose_tracker(option)
-    assert isinstance(tracker, NoTracker)
-    tracker.start({})
-    tracker.lightning({}).log_metrics({"a": 1.0}, step=0)
-    tracker.scene("a", small_result(parcels=1), {})
-    tracker.pictures({})
-    tracker.table("a", tmp_path / "absent")
-    tracker.compared(ComparedScene("a", never_opened, {}))
-    tracker.summary({})
-    tracker.artifact("a", "model", tmp_path / "absent", {})
-    tracker.finish(failed=0)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_commit_is_that_of_the_code_and_not_of_a_repository_around_it(tmp_path: Path) -> None:
-    def git(*command: str) -> str:
-        identity = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false")
-        return subprocess.run(["git", *identity, *command], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
-
-    code = tmp_path / "code.py"
-    code.touch()
-    assert commit_of(code) == NO_COMMIT
-    git("init", "-q")
-    assert commit_of(code) == NO_COMMIT
-    git("add", "code.py")
-    git("commit", "-q", "-m", "begin")
-    assert commit_of(code) == git("rev-parse", "HEAD").strip()
-    code.write_text("pass")
-    assert commit_of(code) == git("rev-parse", "HEAD").strip() + "-dirty"
