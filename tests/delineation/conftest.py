@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 
 from isagrsc2.delineation.segments import Segments
-from isagrsc2.segmenters.protocol import Candidates
+from isagrsc2.segmenters.dense_candidates import DenseCandidates
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class CountingSegmenter:
         self.embedded.append(image)
         return PlainEmbedding(image, self.reduction)
 
-    def segment(self, embedding: PlainEmbedding, points: np.ndarray) -> Candidates:
+    def segment(self, embedding: PlainEmbedding, points: np.ndarray) -> DenseCandidates:
         self.asked.append(points)
         self.log.append(("asked", points))
         logits = np.zeros((len(points), 1, *embedding.mask_shape), np.int8)
@@ -59,7 +60,7 @@ class CountingSegmenter:
         for row, (x, y) in enumerate(points.astype(int).tolist()):
             mask, scores[row, 0], stability[row, 0] = self.at(embedding.image, x, y)
             logits[row, 0] = mask[::step, ::step]
-        return Candidates(logits, scores, stability)
+        return DenseCandidates(logits, scores, stability, partial(self.enlarge, embedding))
 
     def enlarge(self, embedding: PlainEmbedding, logits: np.ndarray) -> np.ndarray:
         height, width = embedding.tile_shape

@@ -24,9 +24,6 @@ class Hearing:
         self.points.extend(points.tolist())
         return self.segmenter.segment(embedding, points)
 
-    def enlarge(self, embedding, logits):
-        return self.segmenter.enlarge(embedding, logits)
-
 
 @pytest.fixture(params=["residual", "whitened", "single_pass"])
 def method(request, compose_config):

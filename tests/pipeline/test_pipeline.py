@@ -23,7 +23,7 @@ from isagrsc2.scene.polygons import rasterise
 from isagrsc2.scene.raster import Scene, open_scene
 from isagrsc2.scene.stretch import NoStretch
 from isagrsc2.scene.tiling import Tiling
-from isagrsc2.segmenters.protocol import Candidates
+from isagrsc2.segmenters.dense_candidates import DenseCandidates
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,11 @@ class ColourSegmenter:
         self.embedded.append(image.shape[:2])
         return ColourEmbedding(image.astype(np.int32) @ np.array([65536, 256, 1]))
 
-    def segment(self, embedding: ColourEmbedding, points: np.ndarray) -> Candidates:
+    def segment(self, embedding: ColourEmbedding, points: np.ndarray) -> DenseCandidates:
         colours = embedding.image[points[:, 1].astype(int), points[:, 0].astype(int)]
         masks = embedding.image[None] == colours[:, None, None]
         ones = np.ones((len(points), 1), np.float32)
-        return Candidates(masks[:, None].astype(np.float32), ones, ones)
-
-    def enlarge(self, embedding: ColourEmbedding, logits: np.ndarray) -> np.ndarray:
-        return logits > 0
+        return DenseCandidates(masks[:, None].astype(np.float32), ones, ones, lambda logits: logits > 0)
 
 
 def method(segmenter: Any, size: int, overlap: int = 16) -> Method:

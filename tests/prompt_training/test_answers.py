@@ -8,7 +8,7 @@ import pytest
 
 from isagrsc2.prompt_training.answers import answer, mask_ious
 from isagrsc2.prompt_training.batches import UNKNOWN, PromptedImage
-from isagrsc2.segmenters.protocol import Candidates
+from isagrsc2.segmenters.dense_candidates import DenseCandidates
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,12 @@ class Columns:
 
     scores: tuple[float, float, float] = (0.2, 0.9, 0.3)
 
-    def segment(self, embedding: Any, points: np.ndarray) -> Candidates:
+    def segment(self, embedding: Any, points: np.ndarray) -> DenseCandidates:
         logits = np.full((len(points), 3, 8, 8), -1.0, np.float32)
         for row, width in enumerate((2, 4, 6)):
             logits[:, row, :, :width] = 1
         scores = np.tile(np.array(self.scores, np.float32), (len(points), 1))
-        return Candidates(logits, scores, np.ones_like(scores))
-
-    def enlarge(self, embedding: Any, logits: np.ndarray) -> np.ndarray:
-        return logits > 0
+        return DenseCandidates(logits, scores, np.ones_like(scores), lambda logits: logits > 0)
 
 
 def item(labels: np.ndarray, *prompts: tuple[float, float]) -> PromptedImage:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from isagrsc2.segmenters.protocol import Candidates, Segmenter
+from isagrsc2.segmenters.protocol import Candidates, Rows, Segmenter
 
 
 def check_segmenter_contract(segmenter: Segmenter, image: np.ndarray) -> None:
@@ -16,17 +16,16 @@ def check_segmenter_contract(segmenter: Segmenter, image: np.ndarray) -> None:
 
     points = _points(*image.shape[:2])
     candidates = segmenter.segment(embedding, points)
-    assert isinstance(candidates, Candidates)
     count = candidates.scores.shape[1]
     assert count >= 1
     _check_candidates(candidates, (len(points), count), embedding.mask_shape)
-    assert candidates.masks.any(), "no mask at all: the checks that follow would be empty"
+    assert decoder_masks(candidates, embedding.mask_shape).any(), "no mask at all: the checks that follow would be empty"
     _check_same(candidates, segmenter.segment(embedding, points), "the same question twice")
 
     _check_each_point_on_its_own(segmenter, embedding, points, candidates)
     _check_candidates(segmenter.segment(embedding, np.zeros((0, 2))), (0, count), embedding.mask_shape)
     _check_no_memory(segmenter, image, embedding, points, candidates)
-    _check_enlarge(segmenter, embedding, candidates)
+    _check_enlarge(embedding, candidates)
 
 
 def _points(height: int, width: int) -> np.ndarray:
@@ -47,12 +46,20 @@ def _check_embedding(embedding: Any, image: np.ndarray) -> None:
     assert width * embedding.scale <= w + 1
 
 
+def decoder_masks(candidates: Candidates, mask_shape: tuple[int, int]) -> np.ndarray:
+    """(N, M, h, w) bool, decoder frame."""
+    masks = np.zeros((*candidates.scores.shape, np.prod(mask_shape)), bool)
+    for point, mask in np.ndindex(candidates.scores.shape):
+        masks[point, mask, candidates.pixels(point, mask)] = True
+    return masks.reshape(*candidates.scores.shape, *mask_shape)
+
+
 def _check_candidates(candidates: Candidates, pairs: tuple[int, int], mask_shape: tuple[int, int]) -> None:
-    assert candidates.logits.shape == (*pairs, *mask_shape)
-    assert candidates.logits.dtype.kind in "fiu"
-    assert np.isfinite(candidates.logits).all()
-    assert candidates.masks.shape == candidates.logits.shape
-    assert candidates.masks.dtype == np.bool_
+    for point, mask in np.ndindex(pairs):
+        pixels = candidates.pixels(point, mask)
+        assert pixels.dtype == np.int64
+        assert len(np.unique(pixels)) == len(pixels)
+        assert not len(pixels) or 0 <= pixels.min() <= pixels.max() < np.prod(mask_shape)
     assert candidates.scores.shape == candidates.stability.shape == pairs
     assert candidates.scores.dtype == candidates.stability.dtype == np.float32
     # A score may come from a regression, which overshoots a little; stability is a ratio.
@@ -61,7 +68,9 @@ def _check_candidates(candidates: Candidates, pairs: tuple[int, int], mask_shape
 
 
 def _check_same(one: Candidates, other: Candidates, what: str) -> None:
-    assert np.array_equal(one.logits, other.logits), what
+    rows = _every(one)
+    assert np.array_equal(one.enlarge(rows), other.enlarge(rows)), what
+    assert all(np.array_equal(one.pixels(*row), other.pixels(*row)) for row in zip(*rows, strict=True)), what
     assert np.array_equal(one.scores, other.scores), what
     assert np.array_equal(one.stability, other.stability), what
 
@@ -70,7 +79,8 @@ def _check_each_point_on_its_own(segmenter: Segmenter, embedding: Any, points: n
     """A point's answer does not depend on its neighbours in the batch, up to the rounding of batched arithmetic."""
     alone = segmenter.segment(embedding, points[4:5])
     assert np.abs(alone.scores - candidates.scores[4:5]).max() < 1e-4
-    assert (alone.masks != candidates.masks[4:5]).mean() < 1e-3
+    shape = embedding.mask_shape
+    assert (decoder_masks(alone, shape) != decoder_masks(candidates, shape)[4:5]).mean() < 1e-3
 
 
 def _check_no_memory(
@@ -82,15 +92,21 @@ def _check_no_memory(
     _check_same(candidates, segmenter.segment(segmenter.embed(image), points), "the same image was embedded again")
 
 
-def _check_enlarge(segmenter: Segmenter, embedding: Any, candidates: Candidates) -> None:
+def _every(candidates: Candidates) -> Rows:
+    point, mask = np.indices(candidates.scores.shape).reshape(2, -1)
+    return point, mask
+
+
+def _check_enlarge(embedding: Any, candidates: Candidates) -> None:
     height, width = embedding.tile_shape
-    flat = candidates.logits.reshape(-1, *embedding.mask_shape)
-    masks = segmenter.enlarge(embedding, flat)
-    assert masks.shape == (len(flat), height, width)
+    point, mask = _every(candidates)
+    masks = candidates.enlarge((point, mask))
+    assert masks.shape == (candidates.scores.size, height, width)
     assert masks.dtype == np.bool_
-    assert np.array_equal(masks, segmenter.enlarge(embedding, flat))
-    assert segmenter.enlarge(embedding, flat[:0]).shape == (0, height, width)
+    assert np.array_equal(masks[::-2], candidates.enlarge((point[::-2], mask[::-2])))
+    assert candidates.enlarge((point[:0], mask[:0])).shape == (0, height, width)
     # Both frames show the same thing: the decoder's mask under the centre of each tile pixel.
     rows = np.minimum((np.arange(height) + 0.5) * embedding.scale, embedding.mask_shape[0] - 1).astype(int)
     columns = np.minimum((np.arange(width) + 0.5) * embedding.scale, embedding.mask_shape[1] - 1).astype(int)
-    assert (masks == (flat > 0)[:, rows[:, None], columns[None]]).mean() > 0.9
+    shown = decoder_masks(candidates, embedding.mask_shape).reshape(-1, *embedding.mask_shape)
+    assert (masks == shown[:, rows[:, None], columns[None]]).mean() > 0.9

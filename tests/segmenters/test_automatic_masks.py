@@ -3,7 +3,7 @@
 One difference is allowed: stability is measured on the decoder's grid, not after enlarging.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from isagrsc2.delineation.painting import Unpainted
 from isagrsc2.delineation.prompts import GridPoints
 from isagrsc2.delineation.rounds import Prompting, Round, find_segments
 from isagrsc2.delineation.searching import AutomaticSearch
-from isagrsc2.segmenters.protocol import Candidates
+from isagrsc2.segmenters.dense_candidates import DenseCandidates
 from isagrsc2.segmenters.sam import SamSegmenter
 
 SHAPES = [(256, 256), (160, 240), (331, 90), (300, 400)]
@@ -56,16 +56,13 @@ class StableWhenEnlarged:
     def embed(self, image: np.ndarray) -> Any:
         return self.sam.embed(image)
 
-    def enlarge(self, embedding: Any, logits: np.ndarray) -> np.ndarray:
-        return self.sam.enlarge(embedding, logits)
-
-    def segment(self, embedding: Any, points: np.ndarray) -> Candidates:
+    def segment(self, embedding: Any, points: np.ndarray) -> DenseCandidates:
         candidates = self.sam.segment(embedding, points)
         flat = candidates.logits.reshape(-1, *embedding.mask_shape)
         # Enlarging is linear: above a threshold after it is above 0 once the threshold is taken off before.
         strict, loose = (self.sam.enlarge(embedding, flat + shift).sum((1, 2)) for shift in (-1, 1))
         stability = (strict / np.maximum(loose, 1)).astype(np.float32).reshape(candidates.scores.shape)
-        return Candidates(candidates.logits, candidates.scores, stability)
+        return replace(candidates, stability=stability)
 
 
 def generate(sam: Sam, image: np.ndarray, min_stability: float) -> list[np.ndarray]:

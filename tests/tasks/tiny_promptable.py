@@ -11,7 +11,7 @@ from isagrsc2.files import replacing
 from isagrsc2.prompt_training.batches import UNKNOWN, PromptedImage
 from isagrsc2.prompt_training.data.base import PromptedDataModule
 from isagrsc2.prompt_training.lightning_module import PromptableModule
-from isagrsc2.segmenters.protocol import Candidates
+from isagrsc2.segmenters.dense_candidates import DenseCandidates
 from isagrsc2.training.sampling import EpochSampler
 
 SIZE = 24  # px
@@ -75,11 +75,7 @@ class SameSide:
         signs = np.sign(embedding.values[rows, columns])[:, None, None, None]  # (N, 1, 1, 1)
         logits = signs * embedding.values + np.array([-0.1, 0, 0.1], np.float32)[:, None, None]  # (N, 3, H, W)
         scores = np.tile(np.array([0.5, 0.8, 0.6], np.float32), (len(points), 1))
-        return Candidates(logits, scores, np.ones_like(scores))
-
-    def enlarge(self, embedding, logits):
-        """See ``Segmenter``."""
-        return logits > 0
+        return DenseCandidates(logits, scores, np.ones_like(scores), lambda logits: logits > 0)
 
 
 class TinyPromptable(PromptableModule):

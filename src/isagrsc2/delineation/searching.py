@@ -68,7 +68,7 @@ class ResidualSearch:
             asked, points = points[: self.batch], points[self.batch :]
             candidates = segmenter.segment(embedding, asked)
             rows = self._choose(candidates, valid_there, in_decoder_frame(settled, *frame), min_area * embedding.scale**2)
-            masks = segmenter.enlarge(embedding, candidates.logits[rows]) & valid  # (K, H, W)
+            masks = candidates.enlarge(rows) & valid  # (K, H, W)
             new = Segments.from_masks(masks, *_values(candidates, rows, number))
             found.append(new)
             settled |= new.union()
@@ -80,14 +80,14 @@ class ResidualSearch:
     ) -> tuple[IntArray, IntArray]:
         """Rows (point, mask) to accept, best score first; all in the decoder frame."""
         point, mask = np.nonzero((candidates.scores >= self.min_score) & (candidates.stability >= self.min_stability))
-        free = ~settled
+        known, free = valid.ravel(), (valid & ~settled).ravel()  # (h * w,)
         chosen = []
         for row in np.argsort(-candidates.scores[point, mask], kind="stable").tolist():
-            shown = (candidates.logits[point[row], mask[row]] > 0) & valid  # (h, w); one at a time: logits are large
-            area, new = np.count_nonzero(shown), np.count_nonzero(shown & free)
+            pixels = candidates.pixels(point[row], mask[row])  # (P,)
+            area, new = np.count_nonzero(known[pixels]), np.count_nonzero(free[pixels])
             if area >= min_area and new >= (1 - self.max_overlap) * area and new:
                 chosen.append(row)
-                free &= ~shown
+                free[pixels] = False
         return point[chosen], mask[chosen]
 
 
@@ -138,9 +138,9 @@ class AutomaticSearch:
             candidates = segmenter.segment(embedding, points[start : start + self.batch])
             point, mask = np.nonzero((candidates.scores > self.min_score) & (candidates.stability >= self.min_stability))
             # The very same mask, found from another point, would not survive the suppression: it need not be enlarged.
-            fresh = np.array([_is_new(candidates, row, seen) for row in zip(point, mask, strict=True)], bool)
+            fresh = np.array([_is_new(candidates, *row, seen) for row in zip(point.tolist(), mask.tolist(), strict=True)], bool)
             rows = point[fresh], mask[fresh]
-            masks = segmenter.enlarge(embedding, candidates.logits[rows]) & valid  # (K, H, W)
+            masks = candidates.enlarge(rows) & valid  # (K, H, W)
             parts.append(Segments.from_masks(masks, *_values(candidates, rows, number)))
         found = Segments.concatenate(*parts)
         # segment-anything's boxes end at the last pixel, not behind it.
@@ -149,11 +149,12 @@ class AutomaticSearch:
         return found[(painted < self.max_settled * found.areas) | (painted == 0)]
 
 
-def _is_new(candidates: Candidates, row: tuple[Any, Any], seen: set[bytes]) -> bool:
-    """Whether a mask with its score is not among those seen; adds it."""
-    digest = hashlib.blake2b(np.ascontiguousarray(candidates.logits[row]).data, digest_size=16)
-    digest.update(candidates.scores[row].tobytes())
-    new = digest.digest() not in seen
+def _is_new(candidates: Candidates, point: int, mask: int, seen: set[bytes]) -> bool:
+    """Whether a mask has pixels and is, with its score, not among those seen; adds it."""
+    pixels = candidates.pixels(point, mask)  # (P,)
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16)
+    digest.update(candidates.scores[point, mask].tobytes())
+    new = len(pixels) > 0 and digest.digest() not in seen
     seen.add(digest.digest())
     return new
 

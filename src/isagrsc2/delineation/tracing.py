@@ -93,10 +93,6 @@ class _Listener:
         self.asked.append(points.copy())
         return self.segmenter.segment(embedding, points)
 
-    def enlarge(self, embedding: Any, logits: npt.NDArray[Any]) -> BoolArray:
-        """See ``Segmenter``."""
-        return self.segmenter.enlarge(embedding, logits)
-
 
 def _all_points(batches: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate([np.zeros((0, 2)), *batches])  # (N, 2)

@@ -64,8 +64,8 @@ def answer(segmenter: Segmenter, embedding: Any, item: PromptedImage) -> Answers
     for start in range(0, len(item.prompts), BATCH):
         candidates = segmenter.segment(embedding, item.prompts[start : start + BATCH])
         count, nested = candidates.scores.shape
-        flat = candidates.logits.reshape(count * nested, *candidates.logits.shape[2:])
-        masks = segmenter.enlarge(embedding, flat).reshape(count, nested, *known.shape)  # (B, M, H, W)
+        each, mask = np.indices((count, nested)).reshape(2, -1)  # (B * M,)
+        masks = candidates.enlarge((each, mask)).reshape(count, nested, *known.shape)  # (B, M, H, W)
         wanted = item.labels == parcels[start : start + count, None, None]  # (B, H, W)
         ious.append(mask_ious(masks & known, wanted[:, None]))
         scores.append(candidates.scores)

@@ -6,7 +6,6 @@ Two frames occur. The *tile frame* is the image handed to ``embed``: x to the ri
 to a square); what lies there is meaningless and never valid.
 """
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +13,9 @@ import numpy.typing as npt
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
+
+# Which candidates: numbers of points, and for each the number of one of its masks.
+Rows = tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.integer[Any]]]
 
 
 class Embedding(Protocol):
@@ -35,34 +37,36 @@ class Embedding(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """Masks proposed for N points, M nested masks each.
-
-    Attributes:
-        logits: (N, M, h, w) real numbers in the decoder frame; the mask is where they are > 0.
-        scores: (N, M) float32, the segmenter's own estimate of the mask's IoU with a true object, 0 to 1 (a regression like
-            SAM's may leave that range a little).
-        stability: (N, M) float32, IoU of the mask with itself between a stricter and a looser threshold, 0 to 1.
-    """
-
-    logits: npt.NDArray[Any]
-    scores: npt.NDArray[np.float32]
-    stability: npt.NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        """Check that the arrays are aligned."""
-        pairs = self.logits.shape[:2]
-        if self.logits.ndim != 4 or self.scores.shape != pairs or self.stability.shape != pairs:
-            raise ValueError(
-                f"misaligned candidates: logits {self.logits.shape}, scores {self.scores.shape}, "
-                f"stability {self.stability.shape}"
-            )
+class Candidates(Protocol):
+    """Masks proposed for N points, M nested masks each. Only few of them are ever looked at, so they need not exist before."""
 
     @property
-    def masks(self) -> BoolArray:
-        """(N, M, h, w) bool, decoder frame."""
-        return np.asarray(self.logits > 0)
+    def scores(self) -> npt.NDArray[np.float32]:
+        """(N, M), the segmenter's own estimate of the mask's IoU with a true object, 0 to 1.
+
+        A regression like SAM's may leave that range a little.
+        """
+        ...
+
+    @property
+    def stability(self) -> npt.NDArray[np.float32]:
+        """(N, M), IoU of the mask with itself between a stricter and a looser threshold, 0 to 1."""
+        ...
+
+    def pixels(self, point: int, mask: int) -> npt.NDArray[np.int64]:
+        """(P,) flat indices of the mask's pixels in the decoder frame, each once, in any order."""
+        ...
+
+    def enlarge(self, rows: Rows) -> BoolArray:
+        """Bring chosen masks to the tile frame.
+
+        Args:
+            rows: (K,) points and (K,) masks, K may be 0.
+
+        Returns:
+            (K, H, W) bool.
+        """
+        ...
 
 
 class Segmenter(Protocol):
@@ -82,17 +86,5 @@ class Segmenter(Protocol):
         Args:
             embedding: what this segmenter's ``embed`` returned.
             points: (N, 2) float, x and y in the tile frame; N may be 0.
-        """
-        ...
-
-    def enlarge(self, embedding: Any, logits: npt.NDArray[Any]) -> BoolArray:
-        """Bring chosen masks from the decoder frame to the tile frame.
-
-        Args:
-            embedding: what this segmenter's ``embed`` returned.
-            logits: (K, h, w), rows taken from ``Candidates.logits``; K may be 0.
-
-        Returns:
-            (K, H, W) bool, tile frame.
         """
         ...

@@ -1,12 +1,12 @@
 """Prompts answered with regions of a hierarchy: nested regions under a point, exact to the pixel."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from isagrsc2.segmenters.protocol import BoolArray, Candidates, FloatArray
+from isagrsc2.segmenters.protocol import BoolArray, FloatArray, Rows
 from isagrsc2.segmenters.region_tree import RegionTree
 
 
@@ -101,31 +101,40 @@ def stability_at(tree: RegionTree, strict: float, loose: float) -> npt.NDArray[n
     return (tree.areas[tree.at_level(strict)] / tree.areas[tree.at_level(loose)]).astype(np.float32)
 
 
-def regions_under(embedding: RegionEmbedding, points: FloatArray) -> Candidates:
-    """Look up the regions under points (N, 2).
+@dataclass(frozen=True)
+class RegionCandidates:
+    """Regions under points, as numbers of nodes. Implements ``isagrsc2.segmenters.protocol.Candidates``.
 
-    The logits are integers: 0 outside, inside the number of the node plus one, from which ``enlarge_regions`` finds the region
-    at full resolution again.
+    Attributes:
+        embedding: of the image.
+        nodes: (N, M) int32.
+        scores: (N, M) float32.
+        stability: (N, M) float32.
     """
-    tree = embedding.tree
+
+    embedding: RegionEmbedding
+    nodes: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    stability: npt.NDArray[np.float32]
+
+    def pixels(self, point: int, mask: int) -> npt.NDArray[np.int64]:
+        """See the protocol."""
+        return self.embedding.decoder_pixels.inside(self.embedding.tree, self.nodes[point, mask])
+
+    def enlarge(self, rows: Rows) -> BoolArray:
+        """See the protocol: the regions themselves, whatever the decoder frame shows of them."""
+        chosen = self.nodes[rows]  # (K,)
+        height, width = self.embedding.tile_shape
+        masks = np.zeros((len(chosen), height * width), bool)
+        for row, node in enumerate(chosen.tolist()):
+            masks[row, self.embedding.tile_pixels.inside(self.embedding.tree, node)] = True
+        return masks.reshape(len(chosen), height, width)
+
+
+def regions_under(embedding: RegionEmbedding, points: FloatArray) -> RegionCandidates:
+    """Look up the regions under points (N, 2); points outside the tile are asked at its edge."""
     height, width = embedding.tile_shape
     columns = np.clip(np.floor(points[:, 0]).astype(int), 0, width - 1)
     rows = np.clip(np.floor(points[:, 1]).astype(int), 0, height - 1)
-    leaf = tree.leaves[rows, columns]  # (N,)
-    nodes = embedding.nodes[leaf]  # (N, M)
-    h, w = embedding.mask_shape
-    logits = np.zeros((*nodes.shape, h * w), np.int32)
-    for row, column in np.ndindex(*nodes.shape):
-        node = nodes[row, column]
-        logits[row, column, embedding.decoder_pixels.inside(tree, node)] = node + 1
-    return Candidates(logits.reshape(*nodes.shape, h, w), embedding.scores[leaf], embedding.stability[leaf])
-
-
-def enlarge_regions(embedding: RegionEmbedding, logits: npt.NDArray[Any]) -> BoolArray:
-    """Return the regions named by ``logits`` (K, h, w) at full resolution, (K, H, W) bool."""
-    height, width = embedding.tile_shape
-    masks = np.zeros((len(logits), height * width), bool)
-    for row, node in enumerate((logits.max(axis=(1, 2), initial=0) - 1).tolist()):
-        if node >= 0:
-            masks[row, embedding.tile_pixels.inside(embedding.tree, node)] = True
-    return masks.reshape(len(logits), height, width)
+    leaf = embedding.tree.leaves[rows, columns]  # (N,)
+    return RegionCandidates(embedding, embedding.nodes[leaf], embedding.scores[leaf], embedding.stability[leaf])

@@ -1,7 +1,6 @@
 """Classical segmentation behind SAM's contract: a hierarchy of regions, asked by point. No weights, no torch."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,8 +8,8 @@ import numpy.typing as npt
 from isagrsc2.errors import InputError
 from isagrsc2.options import check_number, check_numbers, check_whole
 from isagrsc2.segmenters.colour_edges import build_region_tree
-from isagrsc2.segmenters.protocol import BoolArray, Candidates, FloatArray
-from isagrsc2.segmenters.region_answers import RegionEmbedding, embed_tree, enlarge_regions, regions_under, stability_at
+from isagrsc2.segmenters.protocol import FloatArray
+from isagrsc2.segmenters.region_answers import RegionCandidates, RegionEmbedding, embed_tree, regions_under, stability_at
 from isagrsc2.segmenters.region_tree import RegionTree
 
 
@@ -68,13 +67,9 @@ class RegionSegmenter:
         stability = np.stack([stability_at(tree, level / factor, level * factor) for level in self.levels], axis=1)
         return embed_tree(tree, nodes, self._scores(tree)[nodes], stability, self.reduction)
 
-    def segment(self, embedding: RegionEmbedding, points: FloatArray) -> Candidates:
+    def segment(self, embedding: RegionEmbedding, points: FloatArray) -> RegionCandidates:
         """See the protocol."""
         return regions_under(embedding, points)
-
-    def enlarge(self, embedding: RegionEmbedding, logits: npt.NDArray[Any]) -> BoolArray:
-        """See the protocol."""
-        return enlarge_regions(embedding, logits)
 
     def _scores(self, tree: RegionTree) -> npt.NDArray[np.float32]:
         """(M,) belief that the outline of each node is a border of parcels and that nothing inside it is one.

@@ -1,6 +1,7 @@
 """Segment Anything through the segment-anything package (Kirillov et al. 2023, https://arxiv.org/abs/2304.02643)."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +15,8 @@ from segment_anything.utils.transforms import ResizeLongestSide
 
 from isagrsc2.device import choose_device
 from isagrsc2.errors import InputError
-from isagrsc2.segmenters.protocol import BoolArray, Candidates, FloatArray
+from isagrsc2.segmenters.dense_candidates import DenseCandidates
+from isagrsc2.segmenters.protocol import BoolArray, FloatArray
 from isagrsc2.weights.fetch import locate
 from isagrsc2.weights.registry import find
 from isagrsc2.weights.state import load_state, read_state
@@ -105,7 +107,7 @@ class SamSegmenter:
         )
 
     @torch.no_grad()
-    def segment(self, embedding: SamEmbedding, points: FloatArray) -> Candidates:
+    def segment(self, embedding: SamEmbedding, points: FloatArray) -> DenseCandidates:
         """See the protocol. Logits are float32: 0.8 MB per point with the published models.
 
         Stability is measured at the decoder's resolution (SAM's generator does so after enlarging). A mask that is
@@ -125,7 +127,7 @@ class SamSegmenter:
             logits[rows] = masks.cpu().numpy()
             scores[rows] = ious.cpu().numpy()
             stability[rows] = stable.nan_to_num(0.0).cpu().numpy()  # an empty mask is 0 / 0
-        return Candidates(logits, scores, stability)
+        return DenseCandidates(logits, scores, stability, partial(self.enlarge, embedding))
 
     def _decode(self, features: torch.Tensor, prompts: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         encoder = self._sam.prompt_encoder
@@ -141,7 +143,10 @@ class SamSegmenter:
 
     @torch.no_grad()
     def enlarge(self, embedding: SamEmbedding, logits: npt.NDArray[np.float32]) -> BoolArray:
-        """See the protocol. Exactly SAM's own way: bilinear to its input, padding cut off, bilinear to the tile."""
+        """Bring logits (K, h, w) to the tile frame, (K, H, W) bool, exactly SAM's own way.
+
+        Bilinear to its input, padding cut off, bilinear to the tile.
+        """
         masks = np.empty((len(logits), *embedding.tile_shape), np.bool_)
         for start in range(0, len(logits), ENLARGED_AT_ONCE):
             rows = slice(start, start + ENLARGED_AT_ONCE)

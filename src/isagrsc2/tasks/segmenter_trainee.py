@@ -149,7 +149,7 @@ class SegmenterTrainee:
         embedding = self.module.embed(segmenter, item)
         candidates = segmenter.segment(embedding, prompts)
         each, chosen = np.arange(len(prompts)), candidates.scores.argmax(axis=1)
-        masks = segmenter.enlarge(embedding, candidates.logits[each, chosen])  # (K, H, W)
+        masks = candidates.enlarge((each, chosen))  # (K, H, W)
         ious = mask_ious(masks & (item.labels != UNKNOWN), parcels)
         return AnsweredImage(item.name, item.image, prompts, parcels, masks, candidates.scores[each, chosen], ious)
 

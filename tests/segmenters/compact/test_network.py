@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 from torchvision.models import squeezenet1_0
 
-from isagrsc2.segmenters.compact.network import MAPS, BorderNetwork, encoder_weights
+from isagrsc2.segmenters.compact.network import MAPS, BorderNetwork, encoder_weights, fold_normalisation
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (33, 50), (1, 1)])
@@ -18,6 +18,27 @@ def test_maps_have_the_size_of_the_image(shape: tuple[int, int]) -> None:
 def test_parameters() -> None:
     count = sum(parameter.numel() for parameter in BorderNetwork().parameters())
     assert 1.4e6 < count < 1.6e6
+
+
+def test_without_normalisation_it_gives_the_same() -> None:
+    torch.manual_seed(0)
+    network = BorderNetwork()
+    images = torch.randint(0, 256, (4, 3, 70, 90), dtype=torch.uint8)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.weight, 0.5, 2.0)
+            torch.nn.init.normal_(module.bias)
+    for _ in range(3):
+        network(images)  # means and variances of some images
+    network.eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    folded = fold_normalisation(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    with torch.no_grad():
+        expected, given = network(images), folded(images)
+    assert expected.abs().max() > 1
+    assert torch.allclose(given, expected, rtol=1e-3, atol=1e-3)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("deviation", [1.0, 57.4])

@@ -98,7 +98,7 @@ def test_fields_too_small_for_their_image_are_enlarged() -> None:
     assert segmenter.read(large)[0].leaves.shape == (160, 160)
     assert segmenter.read(small)[0].leaves.shape == (480, 480)
     answers = segmenter.segment(segmenter.embed(small), np.array([[30.0, 50.0]]))
-    mask = segmenter.enlarge(segmenter.embed(small), answers.logits[0, 1:2])[0]
+    mask = answers.enlarge((np.array([0]), np.array([1])))[0]
     assert mask.shape == (160, 160)
     assert mask[42:58, 22:38].all()
     assert mask.sum() <= 22 * 22

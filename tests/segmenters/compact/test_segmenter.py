@@ -31,7 +31,7 @@ def test_a_prompt_is_answered_with_its_field() -> None:
     embedding = segmenter.embed(fields(96, 96, 32))
     points = np.array([[16.0, 16.0], [48.0, 80.5], [90.0, 90.0]])
     candidates = segmenter.segment(embedding, points)
-    masks = segmenter.enlarge(embedding, candidates.logits[:, 1])  # (3, 96, 96)
+    masks = candidates.enlarge((np.arange(3), np.ones(3, int)))  # (3, 96, 96)
     for mask, (x, y) in zip(masks, points // 32 * 32, strict=True):
         inner = np.zeros((96, 96), bool)
         inner[int(y) + 1 : int(y) + 31, int(x) + 1 : int(x) + 31] = True
@@ -46,7 +46,7 @@ def test_masks_of_a_point_are_nested() -> None:
     image[:, 31:33, 2] = 178  # a weaker border: two fields that one may take for one
     embedding = segmenter.embed(image)
     candidates = segmenter.segment(embedding, np.array([[16.0, 16.0]]))
-    small, middle, large = segmenter.enlarge(embedding, candidates.logits[0])
+    small, middle, large = candidates.enlarge((np.zeros(3, int), np.arange(3)))
     assert (small <= middle).all()
     assert (middle <= large).all()
     assert large.sum() > 1.8 * small.sum()
@@ -114,7 +114,7 @@ def test_a_finer_or_coarser_region_must_be_better_by_a_margin(monkeypatch: pytes
         embedding = segmenter.embed(image)
         candidates = segmenter.segment(embedding, np.array([[16.0, 16.0]]))
         scores[margin] = candidates.scores[0]
-    masks = segmenter.enlarge(embedding, candidates.logits[0])
+    masks = candidates.enlarge((np.zeros(3, int), np.arange(3)))
     typical = [np.array_equal(mask, masks[1]) for mask in masks]
     assert not all(typical)
     assert scores[0.0] == pytest.approx([0.8, 0.8, 0.8])

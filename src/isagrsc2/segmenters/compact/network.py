@@ -5,11 +5,14 @@ it, and a thin decoder up to full resolution. Borders, extent and distance help 
 section 3.2); of fields: Waldner & Diakogiannis 2020.
 """
 
+import copy
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.squeezenet import Fire
 
 # Maps that the network gives, in order.
@@ -22,6 +25,9 @@ STRIDE = 16
 # ImageNet's mean, RGB 0 to 255, and its mean standard deviation.
 MEAN = (123.0, 117.0, 104.0)
 DEVIATION = 58.0
+
+# What normalisation adds to a variance: torch's default.
+_EPS = 1e-5
 
 # torchvision's names of the layers that become the encoder, by stage; the pooling layers between them have no weights.
 STEM = "features.0"
@@ -58,7 +64,7 @@ class BorderNetwork(nn.Module):
         self.scalings = nn.ModuleList(nn.BatchNorm2d(channels) for channels in (96, 256, 512, 512))
         self.context = Context(512, 128)
         self.joins = nn.ModuleList([Join(128, 512, 96), Join(96, 256, 64), Join(64, 96, 32), Join(32, 8, 16)])
-        self.colours = _convolution(3, 8)
+        self.colours = Convolution(3, 8)
         self.head = nn.Conv2d(16, MAPS, 1)
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
 
@@ -72,16 +78,24 @@ class BorderNetwork(nn.Module):
         # Sides that 16 divides; the image goes on beyond its edge as it ends.
         x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
         values = F.relu(self.stem(x), inplace=True)  # (N, 96, H / 2, W / 2)
-        features = [self.scalings[0](values)]
-        for stage, scale in zip(self.fires, self.scalings[1:], strict=True):
-            values = stage(self.pool(values))  # (N, 256, H / 4, ...), (N, 512, H / 8, ...), (N, 512, H / 16, ...)
-            features.append(scale(values))
-        y = self.context(features.pop())  # (N, 128, H / 16, W / 16)
+        # What is joined later waits with few channels: at these sizes it is most of the memory.
+        eighth, quarter, half, whole = self.fine_layers()
+        waiting = [half(self.scalings[0](values))]  # (N, 32, H / 2, W / 2)
+        values = self.fires[0](self.pool(values))  # (N, 256, H / 4, W / 4)
+        waiting.append(quarter(self.scalings[1](values)))  # (N, 64, H / 4, W / 4)
+        values = self.fires[1](self.pool(values))  # (N, 512, H / 8, W / 8)
+        waiting.append(eighth(self.scalings[2](values)))  # (N, 96, H / 8, W / 8)
+        values = self.fires[2](self.pool(values))  # (N, 512, H / 16, W / 16)
+        y = self.context(self.scalings[3](values))  # (N, 128, H / 16, W / 16)
         for join in self.joins[:-1]:
-            y = join(y, features.pop())  # twice the sides; what was joined is let go
-        y = self.joins[-1](y, self.colours(x))  # (N, 16, H, W)
+            y = join(y, waiting.pop())  # twice the sides
+        y = self.joins[-1](y, whole(self.colours(x)))  # (N, 16, H, W)
         logits: Tensor = self.head(y)[..., :height, :width]
         return logits
+
+    def fine_layers(self) -> list[nn.Module]:
+        """What reduces the channels of finer features before they are joined, from the coarsest to the finest."""
+        return [join.fine for join in self.joins if isinstance(join, Join)]
 
     def encoder(self) -> list[nn.Parameter]:
         """Parameters that ImageNet weights may start."""
@@ -93,8 +107,8 @@ class Context(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.reduce = _convolution(channels, width, kernel=1)
-        self.dilated = nn.ModuleList(_convolution(width, width, dilation=dilation) for dilation in (2, 4, 8))
+        self.reduce = Convolution(channels, width, kernel=1)
+        self.dilated = nn.ModuleList(Convolution(width, width, dilation=dilation) for dilation in (2, 4, 8))
         self.whole = nn.Conv2d(width, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,20 +127,55 @@ class Join(nn.Module):
         # Before they are enlarged, where they cost a quarter.
         self.coarse = nn.Conv2d(coarse, width, 1)
         self.fine = nn.Conv2d(fine, width, 1)
-        self.mix = _convolution(width, width)
+        self.mix = Convolution(width, width)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        """(N, C, h, w) and (N, D, 2 h, 2 w) to (N, width, 2 h, 2 w)."""
+        """(N, C, h, w) and what ``self.fine`` made (N, width, 2 h, 2 w) to (N, width, 2 h, 2 w)."""
         enlarged = F.interpolate(self.coarse(coarse), size=fine.shape[-2:], mode="bilinear", align_corners=False)
-        enlarged += self.fine(fine)  # in place, as is the next: at full resolution every copy counts
+        enlarged += fine  # in place, as is the next: at full resolution every copy counts
         mixed: Tensor = self.mix(F.relu(enlarged, inplace=True))
         return mixed
 
 
-def _convolution(channels: int, width: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
-    padding = dilation * (kernel // 2)
-    convolution = nn.Conv2d(channels, width, kernel, padding=padding, dilation=dilation, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+class Convolution(nn.Sequential):
+    """A convolution, normalised, and what is above zero of it."""
+
+    def __init__(self, channels: int, width: int, kernel: int = 3, dilation: int = 1) -> None:
+        padding = dilation * (kernel // 2)
+        convolution = nn.Conv2d(channels, width, kernel, padding=padding, dilation=dilation, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+
+
+@torch.no_grad()
+def fold_normalisation(network: BorderNetwork) -> BorderNetwork:
+    """Make the same network without normalisation: for evaluation it is a convolution's weights times a number.
+
+    Args:
+        network: in evaluation; left as it is.
+
+    Returns:
+        A copy that gives the same up to rounding, in less time and memory, and cannot be trained.
+    """
+    folded = copy.deepcopy(network).requires_grad_(requires_grad=False)
+    for layer in folded.modules():
+        if isinstance(layer, Convolution):
+            convolution, normalisation = cast("nn.Conv2d", layer[0]), cast("nn.BatchNorm2d", layer[1])
+            layer[0], layer[1] = fuse_conv_bn_eval(convolution, normalisation), nn.Identity()
+    eighth, quarter, half, _ = folded.fine_layers()
+    readers = (half, quarter, eighth, folded.context.reduce[0])
+    for scaling, reader in zip(folded.scalings, readers, strict=True):
+        _scale_before(scaling, reader)
+    folded.scalings = nn.ModuleList(nn.Identity() for _ in readers)
+    return folded
+
+
+def _scale_before(scaling: nn.Module, reader: nn.Module) -> None:
+    """Change a 1 × 1 convolution so that it gives without the normalisation before it what it gave with it."""
+    before, own = scaling.state_dict(), reader.state_dict()  # views of the weights
+    factor = before["weight"] / (before["running_var"] + _EPS).sqrt()  # (C,)
+    shift = before["bias"] - before["running_mean"] * factor  # (C,)
+    own["bias"] += own["weight"][:, :, 0, 0] @ shift  # (D, C) on (C,)
+    own["weight"] *= factor[:, None, None]  # (D, C, 1, 1)
 
 
 def encoder_weights(squeezenet: Mapping[str, Tensor], deviation: float) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Points in, three nested regions and the IoU each is predicted to have out: SAM's contract, on two CPU cores."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +8,12 @@ import torch
 
 from isagrsc2.device import choose_device
 from isagrsc2.segmenters.compact.hierarchy import BorderHierarchy
-from isagrsc2.segmenters.compact.network import PARCEL
+from isagrsc2.segmenters.compact.network import PARCEL, fold_normalisation
 from isagrsc2.segmenters.compact.reading import enlarge, typical_side
 from isagrsc2.segmenters.compact.region_features import region_features
 from isagrsc2.segmenters.compact.weights_file import CompactModel, read_weights
-from isagrsc2.segmenters.protocol import BoolArray, Candidates, FloatArray
-from isagrsc2.segmenters.region_answers import RegionEmbedding, enlarge_regions, regions_under
+from isagrsc2.segmenters.protocol import FloatArray
+from isagrsc2.segmenters.region_answers import RegionCandidates, RegionEmbedding, regions_under
 from isagrsc2.segmenters.region_tree import RegionTree
 from isagrsc2.weights.embedded import resolve
 from isagrsc2.weights.registry import COMPACT
@@ -38,6 +38,7 @@ class CompactSegmenter:
             InputError: the weights cannot be read.
         """
         model = read_weights(resolve(checkpoint, COMPACT))
+        model.network = fold_normalisation(model.network)
         model.network.to(memory_format=torch.channels_last)  # convolutions are a third faster so, on a CPU too
         self._prepare(model, device, hierarchy)
 
@@ -80,7 +81,7 @@ class CompactSegmenter:
     @torch.no_grad()
     def maps(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(H, W, 3) uint8 RGB to (3, H, W) probabilities of border and parcel, and depth; see ``BorderNetwork``."""
-        pixels = torch.as_tensor(np.ascontiguousarray(image), device=self._device).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        pixels = torch.tensor(image, device=self._device).permute(2, 0, 1)[None]  # (1, 3, H, W)
         self._model.eval()
         maps: npt.NDArray[np.float32] = self._model.network(pixels)[0].float().sigmoid().cpu().numpy()
         return maps
@@ -91,10 +92,6 @@ class CompactSegmenter:
         features = torch.from_numpy(region_features(tree, maps)).to(self._device)  # (M, F)
         return np.asarray(self._model.scorer.scores(features).cpu().numpy(), np.float32)
 
-    def segment(self, embedding: RegionEmbedding, points: FloatArray) -> Candidates:
+    def segment(self, embedding: RegionEmbedding, points: FloatArray) -> RegionCandidates:
         """See the protocol."""
         return regions_under(embedding, points)
-
-    def enlarge(self, embedding: RegionEmbedding, logits: npt.NDArray[Any]) -> BoolArray:
-        """See the protocol."""
-        return enlarge_regions(embedding, logits)

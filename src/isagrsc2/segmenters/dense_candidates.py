@@ -1,0 +1,50 @@
+"""Masks as decoders give them: a number for every pixel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isagrsc2.segmenters.protocol import BoolArray, Rows
+
+
+@dataclass(frozen=True)
+class DenseCandidates:
+    """Masks proposed for N points, M nested masks each. Implements ``isagrsc2.segmenters.protocol.Candidates``.
+
+    Attributes:
+        logits: (N, M, h, w) real numbers in the decoder frame; the mask is where they are > 0.
+        scores: (N, M) float32, see the protocol.
+        stability: (N, M) float32, see the protocol.
+        enlarger: brings logits (K, h, w) to the tile frame, (K, H, W) bool; K may be 0.
+    """
+
+    logits: npt.NDArray[Any]
+    scores: npt.NDArray[np.float32]
+    stability: npt.NDArray[np.float32]
+    enlarger: Callable[[npt.NDArray[Any]], BoolArray]
+
+    def __post_init__(self) -> None:
+        """Check that the arrays are aligned."""
+        pairs = self.logits.shape[:2]
+        if self.logits.ndim != 4 or self.scores.shape != pairs or self.stability.shape != pairs:
+            raise ValueError(
+                f"misaligned candidates: logits {self.logits.shape}, scores {self.scores.shape}, "
+                f"stability {self.stability.shape}"
+            )
+
+    @cached_property
+    def masks(self) -> BoolArray:
+        """(N, M, h, w) bool, decoder frame."""
+        return np.asarray(self.logits > 0)
+
+    def pixels(self, point: int, mask: int) -> npt.NDArray[np.int64]:
+        """See the protocol."""
+        return np.flatnonzero(self.masks[point, mask])
+
+    def enlarge(self, rows: Rows) -> BoolArray:
+        """See the protocol."""
+        return self.enlarger(self.logits[rows])
