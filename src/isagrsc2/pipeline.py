@@ -1,5 +1,7 @@
 """The way of the data, on one page: raster, tiles, rounds, refinement, merging, stitching, classes, parcels."""
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -16,7 +18,7 @@ from isagrsc2.delineation.merging import Merging
 from isagrsc2.delineation.rounds import Prompting, find_segments
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.delineation.stitching import Part, Stitching, stitch
-from isagrsc2.engines.local import Engine
+from isagrsc2.engines.engine import Engine, EngineError, Lost
 from isagrsc2.parcels.table import SEGMENT_COLUMNS, empty_segments
 from isagrsc2.parts import PartStore
 from isagrsc2.scene.polygons import polygonise
@@ -24,6 +26,11 @@ from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.tiling import Tile, Tiling
 from isagrsc2.segmenters.protocol import Segmenter
 from isagrsc2.stopwatch import Stopwatch
+
+logger = logging.getLogger(__name__)
+
+# How long a part that another machine wrote may stay unseen, s: network file systems remember for a minute what was not there.
+_UNSEEN = 120.0
 
 
 class Refinement(Protocol):
@@ -60,11 +67,13 @@ class TileDone:
     """News of a finished tile.
 
     Attributes:
+        tile: which.
         parcels: segments found in its window.
         seconds: per stage.
         memory_mb: peak per stage; see ``Stopwatch``.
     """
 
+    tile: Tile
     parcels: int
     seconds: dict[str, float]
     memory_mb: dict[str, float]
@@ -76,9 +85,10 @@ class Delineated:
 
     Attributes:
         segments: table with ``SEGMENT_COLUMNS``, all unclassified; pixel-exact polygons, scene px.
-        valid_pixels: px of the scene that hold data.
+        valid_pixels: px of the scene that hold data, without those that only lost tiles answer for.
         computed: tiles segmented now.
         reused: tiles whose parts were there.
+        lost: tiles that could not be segmented, row by row; where they are, there are gaps.
         seconds: per stage, summed over tiles.
         memory_mb: peak per stage, that of the worst tile.
     """
@@ -87,6 +97,7 @@ class Delineated:
     valid_pixels: int
     computed: int
     reused: int
+    lost: list[Lost[Tile]]
     seconds: dict[str, float]
     memory_mb: dict[str, float]
 
@@ -116,7 +127,7 @@ def segment_tile(scene: Scene, method: Method, min_area: float, store: PartStore
             partition.rounds[rows],
         )
         store.write(tile, part)
-    return TileDone(len(polygons), watch.seconds, watch.memory_mb)
+    return TileDone(tile, len(polygons), watch.seconds, watch.memory_mb)
 
 
 def delineate(
@@ -136,19 +147,30 @@ def delineate(
         store: where parts lie; tiles whose part is there are not computed again.
         engine: where tiles are computed.
         announce: is told the tiles to compute and those done before; what it returns is told of every finished tile.
+
+    Raises:
+        InputError: the scene cannot be read.
+        EngineError: the engine cannot go on; the parts of finished tiles are there.
     """
     watch = Stopwatch()
     tiles = method.tiling.tiles(scene.width, scene.height)
     todo = [tile for tile in tiles if not store.holds(tile)]
     tell = announce(todo, [tile for tile in tiles if store.holds(tile)])
+    lost: dict[str, Lost[Tile]] = {}
     for done in engine.map(partial(segment_tile, scene, method, min_area, store), todo):
+        if isinstance(done, Lost):
+            logger.error("%s could not be segmented: %s", done.item.name, done.reason)
+            lost[done.item.name] = done
+            continue
+        _await_part(store, done.tile)
         watch.add(done.seconds, done.memory_mb)
         tell(done)
 
     # A tile and the eight around it, and those of the next one.
     @lru_cache(maxsize=12)
     def load(number: int) -> Part:
-        return store.read(tiles[number])
+        tile = tiles[number]
+        return _gap(tile) if tile.name in lost else store.read(tile)
 
     with watch.stage("stitch"):
         size = scene.width, scene.height
@@ -165,8 +187,9 @@ def delineate(
     if stitched:
         polygons = [parcel.polygon for parcel in stitched]
         segments = geopandas.GeoDataFrame(columns, geometry=polygons).astype(SEGMENT_COLUMNS)
-    computed, reused = len(todo), len(tiles) - len(todo)
-    return Delineated(segments, valid_pixels, computed, reused, watch.seconds, watch.memory_mb)
+    computed, reused = len(todo) - len(lost), len(tiles) - len(todo)
+    gaps = [lost[name] for name in sorted(lost)]
+    return Delineated(segments, valid_pixels, computed, reused, gaps, watch.seconds, watch.memory_mb)
 
 
 def classify(scene: Scene, segments: geopandas.GeoDataFrame, classifier: Classifier, batch: int) -> geopandas.GeoDataFrame:
@@ -181,6 +204,24 @@ def coverage_by_round(segments: geopandas.GeoDataFrame, valid_pixels: int, round
     found = segments["round"].to_numpy()
     total = max(valid_pixels, 1)
     return [float(areas[found <= number].sum() / total) for number in range(1, rounds + 1)]
+
+
+def _await_part(store: PartStore, tile: Tile) -> None:
+    """See that a finished part is here too: where workers write elsewhere, there would be holes."""
+    give_up = time.monotonic() + _UNSEEN
+    while not store.holds(tile):
+        if time.monotonic() > give_up:
+            raise EngineError(
+                f"{store.path(tile)} was written, but is not here; choose an output_dir= that workers and this machine share."
+            )
+        time.sleep(1)
+
+
+def _gap(tile: Tile) -> Part:
+    """The part of a lost tile: nothing in it is valid."""
+    valid = np.zeros((int(tile.window.height), int(tile.window.width)), bool)
+    none = np.zeros(0, np.float32)
+    return Part(tile.bounds, tile.core_bounds, valid, none.astype(object), none, none, none.astype(np.int16))
 
 
 def _valid_in_core(part: Part) -> int:

@@ -1,6 +1,6 @@
 """The way of the data with a segmenter that knows the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,14 @@ from isagrsc2.delineation.refinement import NoRefinement
 from isagrsc2.delineation.rounds import Prompting, Round
 from isagrsc2.delineation.searching import ResidualSearch
 from isagrsc2.delineation.stitching import Stitching
+from isagrsc2.engines.engine import EngineError, Lost
 from isagrsc2.engines.local import LocalEngine
 from isagrsc2.parts import PartStore
 from isagrsc2.pipeline import Delineated, Method, TileDone, coverage_by_round, delineate
 from isagrsc2.scene.polygons import rasterise
 from isagrsc2.scene.raster import Scene, open_scene
 from isagrsc2.scene.stretch import NoStretch
-from isagrsc2.scene.tiling import Tiling
+from isagrsc2.scene.tiling import Tile, Tiling
 from isagrsc2.segmenters.dense_candidates import DenseCandidates
 
 
@@ -143,3 +144,60 @@ def test_without_a_valid_pixel_nothing_is_embedded(write_raster: Callable[..., P
     found = run(scene, method(segmenter, 32), tmp_path / "parts")
     assert (len(found.segments), found.valid_pixels, segmenter.embedded) == (0, 0, [])
     assert coverage_by_round(found.segments, 0, 2) == [0.0, 0.0]
+
+
+@dataclass(frozen=True)
+class LosingEngine:
+    """Gives up the tiles with these names; computes nothing at all where ``elsewhere`` is set."""
+
+    names: tuple[str, ...]
+    elsewhere: bool = False
+
+    def map(self, function: Callable[[Tile], TileDone], items: Iterable[Tile]) -> Iterator[TileDone | Lost[Tile]]:
+        for tile in reversed(list(items)):
+            if tile.name in self.names:
+                yield Lost(tile, "it was too hard")
+            else:
+                yield TileDone(tile, 0, {}, {}) if self.elsewhere else function(tile)
+
+    def close(self) -> None: ...
+
+
+def test_lost_tiles_are_gaps_and_computed_the_next_time(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    scene, labels = fields
+    tiles = Tiling(48, 16).tiles(100, 80)
+    gap, other = tiles[5], tiles[0]
+    engine = LosingEngine((gap.name, other.name))
+    found = delineate(scene, method(ColourSegmenter(), 48), 4.0, PartStore.open(tmp_path, {}), engine, silent)
+    assert found.lost == [Lost(other, "it was too hard"), Lost(gap, "it was too hard")]  # row by row
+    assert (found.computed, found.reused) == (len(tiles) - 2, 0)
+    burnt = rasterise(found.segments["parcel_id"].to_numpy(), found.segments.geometry.to_numpy(), labels.shape)
+    elsewhere = np.ones(labels.shape, bool)
+    for tile in (gap, other):
+        x0, y0, x1, y1 = tile.bounds
+        elsewhere[y0:y1, x0:x1] = False
+        x0, y0, x1, y1 = tile.core_bounds
+        assert (burnt[y0 + 16 : y1 - 16, x0 + 16 : x1 - 16] == 0).all()  # beyond what the neighbours see
+    assert ((burnt > 0) == (labels > 0))[elsewhere].all()
+    answered = sum((tile.core.width * tile.core.height) for tile in (gap, other))
+    assert found.valid_pixels == 100 * 80 - answered  # the nodata corner lies in a lost tile
+
+    again = run(scene, method(ColourSegmenter(), 48), tmp_path)
+    assert (again.computed, again.reused, again.lost) == (2, len(tiles) - 2, [])
+    whole = run(scene, method(ColourSegmenter(), 48), tmp_path / "whole")
+    assert again.segments.equals(whole.segments)
+
+
+def test_all_tiles_lost_leave_an_empty_map(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
+    engine = LosingEngine(tuple(tile.name for tile in Tiling(48, 16).tiles(100, 80)))
+    found = delineate(fields[0], method(ColourSegmenter(), 48), 4.0, PartStore.open(tmp_path, {}), engine, silent)
+    assert (len(found.segments), found.valid_pixels, found.computed) == (0, 0, 0)
+
+
+def test_parts_that_were_written_elsewhere_end_it(
+    fields: tuple[Scene, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isagrsc2.pipeline._UNSEEN", -1.0)
+    store = PartStore.open(tmp_path, {})
+    with pytest.raises(EngineError, match=r"tile_r.*\.parquet was written, but is not here; choose an output_dir="):
+        delineate(fields[0], method(ColourSegmenter(), 48), 4.0, store, LosingEngine((), elsewhere=True), silent)

@@ -95,6 +95,18 @@ def test_scenes_mean_and_pool(runs, capsys):
     assert "0.833" in printed
 
 
+def test_a_scene_with_gaps_is_refused(runs):
+    file = runs / "runs" / "b" / "metrics.json"
+    figures = json.loads(file.read_text())
+    figures["tiles"]["lost"] = [{"tile": "tile_r00000_c00000", "window": [0, 0, 12, 10], "reason": "it was killed"}]
+    file.write_text(json.dumps(figures))
+    with pytest.raises(SystemExit) as stopped:
+        run(runs, f"subject.predictions={runs / 'runs'}", f"subject.reference={runs / 'references'}")
+    assert stopped.value.code == 1
+    assert [scene["scene"] for scene in report(runs)["scenes"]] == ["a"]
+    assert "has gaps: 1 tiles could not be segmented" in report(runs)["refused"][str(runs / "runs" / "b")]
+
+
 def test_figures_of_the_last_round_and_their_intervals(runs, capsys):
     segments = gpd.read_parquet(runs / "runs" / "a" / "segments.parquet").assign(score=[0.9, 0.8])
     segments.to_parquet(runs / "runs" / "a" / "segments.parquet")

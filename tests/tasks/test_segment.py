@@ -91,7 +91,7 @@ def test_the_default_run_leaves_every_file_and_they_agree(run: Run) -> None:
     assert metrics["reference"]["parcels"] > 0
     assert 0 < metrics["reference"]["rounds"][-1]["area_iou"] <= 1
     assert metrics["coverage"] == sorted(metrics["coverage"])
-    assert metrics["tiles"] == {"computed": 4, "reused": 0}
+    assert metrics["tiles"] == {"computed": 4, "reused": 0, "lost": []}
 
 
 def test_figures_of_every_scene_go_to_the_csv_file(run: Run) -> None:
@@ -107,14 +107,14 @@ def test_figures_of_every_scene_go_to_the_csv_file(run: Run) -> None:
 def test_a_second_run_in_the_same_folder_takes_the_parts(run: Run) -> None:
     first = labels_of(run(*SMALL, "export=[instances,metrics]") / "synthetic_7")
     folder = run(*SMALL, "export=[instances,metrics]") / "synthetic_7"
-    assert metrics_of(folder)["tiles"] == {"computed": 0, "reused": 4}
+    assert metrics_of(folder)["tiles"] == {"computed": 0, "reused": 4, "lost": []}
     assert (labels_of(folder) == first).all()
 
 
 def test_other_numbers_make_new_parts(run: Run) -> None:
     run(*SMALL, "export=metrics")
     folder = run(*SMALL, "export=metrics", "prompting.max_rounds=1") / "synthetic_7"
-    assert metrics_of(folder)["tiles"] == {"computed": 4, "reused": 0}
+    assert metrics_of(folder)["tiles"] == {"computed": 4, "reused": 0, "lost": []}
 
 
 @pytest.mark.parametrize("option", ["single_pass", "whitened"])

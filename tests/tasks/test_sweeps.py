@@ -132,7 +132,12 @@ def composed(*overrides: str) -> Any:
 @pytest.mark.parametrize("hparams", ["classifier_optuna", "classifier_backbones"])
 @pytest.mark.parametrize(
     ("launcher", "made_by"),
-    [("joblib", "JoblibLauncher"), ("submitit_slurm", "SlurmLauncher"), ("submitit_local", "LocalLauncher")],
+    [
+        ("joblib", "JoblibLauncher"),
+        ("submitit_slurm", "SlurmLauncher"),
+        ("slurm", "SlurmLauncher"),
+        ("submitit_local", "LocalLauncher"),
+    ],
 )
 def test_every_search_goes_with_every_launcher(hparams: str, launcher: str, made_by: str) -> None:
     cfg = composed(f"hparams={hparams}", f"hydra/launcher={launcher}")

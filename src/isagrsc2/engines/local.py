@@ -3,29 +3,20 @@
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from isagrsc2.engines.engine import EngineError, Item, Result
 from isagrsc2.options import check_whole
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Engine(Protocol):
-    """Maps a function over independent items."""
-
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield the results in the order of the items; the first failure is raised."""
-        ...
 
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """``engine=local``.
+    """``engine=local``: results come in the order of the items, and the first failure is raised.
 
     Attributes:
-        workers: processes; with 1 everything happens in this one. Function, items and results travel by pickle.
+        workers: processes; with 1 everything happens in this one.
     """
 
     workers: int
@@ -43,7 +34,16 @@ class LocalEngine:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(self.workers, context, _remember, (function,)) as pool:
             results: Iterator[Any] = pool.map(_call, items)
-            yield from results
+            try:
+                yield from results
+            except BrokenProcessPool:
+                raise EngineError(
+                    "a process of engine=local died: it was killed, or there is too little memory; "
+                    f"choose fewer than engine.workers={self.workers}, or a smaller tiling.size."
+                ) from None
+
+    def close(self) -> None:
+        """See ``Engine``; nothing is kept."""
 
 
 # The function of a worker process: sent once, when the process starts, and not with every item (it holds the model).

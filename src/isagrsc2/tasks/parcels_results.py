@@ -110,7 +110,7 @@ def read_result(folder: Path) -> Result:
     """Read a result.
 
     Raises:
-        InputError: a file is missing, damaged, or was not written by ``segment.py``.
+        InputError: a file is missing, damaged, or was not written by ``segment.py``; or the scene has gaps.
     """
     path = folder / "metrics.json"
     try:
@@ -122,6 +122,11 @@ def read_result(folder: Path) -> Result:
         ) from None
     if missing := [name for name in _FIGURES if name not in figures]:
         raise InputError(f"{path} has no {missing[0]}; run `segment.py` of this version again.")
+    if lost := figures["tiles"].get("lost"):
+        raise InputError(
+            f"{folder} has gaps: {len(lost)} tiles could not be segmented, so it is not compared; the same command computes "
+            "them again."
+        )
     try:
         segments = gpd.read_parquet(folder / SEGMENTS)
     except Exception as error:  # pyarrow and geopandas each raise kinds of their own for damaged files

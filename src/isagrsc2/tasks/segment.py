@@ -3,7 +3,8 @@
 import logging
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from isagrsc2 import __version__
 from isagrsc2.classification.predictor import Classifier
-from isagrsc2.engines.local import Engine
+from isagrsc2.engines.engine import Engine, EngineError, Lost
 from isagrsc2.errors import InputError
 from isagrsc2.export.result import Exporter, SceneResult
 from isagrsc2.export.segments import write_segments
@@ -22,14 +23,16 @@ from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.options import check_number, check_whole
 from isagrsc2.parcels.table import to_parcels
 from isagrsc2.parts import PartStore
-from isagrsc2.pipeline import Delineated, Method, classify, coverage_by_round, delineate
+from isagrsc2.pipeline import Delineated, classify, coverage_by_round, delineate
 from isagrsc2.reference.reading import read_reference
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import Source
+from isagrsc2.scene.tiling import Tile
 from isagrsc2.stopwatch import Stopwatch
+from isagrsc2.tasks.configured_method import ConfiguredMethod, configure_method
 from isagrsc2.tasks.progress import TileProgress
 from isagrsc2.tasks.smallest_area import smallest_area
-from isagrsc2.tasks.summary import print_summary
+from isagrsc2.tasks.summary import lost_line, print_summary
 from isagrsc2.tasks.tracking import Tracker
 from isagrsc2.weights.identity import weights_identity
 
@@ -47,7 +50,7 @@ class _Run:
     """What all scenes of a run share."""
 
     cfg: DictConfig
-    method: Method
+    method: ConfiguredMethod
     classifier: Classifier
     engine: Engine
     exporters: Mapping[str, Exporter]
@@ -61,10 +64,12 @@ class Segmented:
     Attributes:
         coverage: share of the valid pixels that is covered after the last round, of every scene that could be segmented.
         failed: of the others, by what a person would call them, the reason.
+        gaps: of those with lost tiles, by what a person would call them, one line for each lost tile.
     """
 
     coverage: list[float]
     failed: dict[str, InputError]
+    gaps: dict[str, list[str]]
 
 
 def segment(cfg: DictConfig) -> float:
@@ -78,14 +83,26 @@ def segment(cfg: DictConfig) -> float:
 
     Raises:
         InputError: the only scene cannot be used, or an option does not fit.
-        SystemExit: with 1, when some of several scenes failed; they are listed. With 130, when interrupted by Ctrl-C.
+        SystemExit: with 1, when some of several scenes failed, or tiles were lost; they are listed. With 130, when
+            interrupted by Ctrl-C.
     """
     segmented = segment_scenes(cfg, Path(cfg.output_dir), instantiate(cfg.logger, _convert_="all"))
+    scenes = len(segmented.coverage) + len(segmented.failed)
+    if segmented.gaps:
+        logger.error(
+            "%d of %d scenes have gaps; the same command with output_dir=%s computes these tiles again:",
+            len(segmented.gaps),
+            scenes,
+            cfg.output_dir,
+        )
+        for origin, lines in segmented.gaps.items():
+            for line in lines:
+                logger.error("  %s: %s", origin, line)
     if segmented.failed:
-        scenes = len(segmented.coverage) + len(segmented.failed)
         logger.error("%d of %d scenes could not be segmented:", len(segmented.failed), scenes)
         for origin, error in segmented.failed.items():
             logger.error("  %s", error if origin in str(error) else f"{origin}: {error}")
+    if segmented.gaps or segmented.failed:
         sys.exit(1)
     return float(np.mean(segmented.coverage))
 
@@ -101,29 +118,38 @@ def segment_scenes(cfg: DictConfig, output: Path, tracker: Tracker) -> Segmented
 
     Raises:
         InputError: the only scene cannot be used, or an option does not fit.
+        EngineError: nothing more can be computed.
         SystemExit: with 130, when interrupted by Ctrl-C.
     """
     _check(cfg)
     sources = instantiate(cfg.scene, _convert_="all").sources()
     run = _prepare(cfg, tracker)
-    segmented = Segmented([], {})
+    segmented = Segmented([], {}, {})
     try:
-        for source in sources:
-            try:
-                metrics = _segment_scene(source, run, output / source.name)
-            except InputError as error:
-                segmented.failed[source.origin] = error
-                if len(sources) == 1:
-                    raise
-                logger.error("%s", error)
-                continue
-            segmented.coverage.append(metrics["coverage"][-1])
+        with closing(run.engine):
+            for source in sources:
+                _add_scene(source, run, output / source.name, segmented, only=len(sources) == 1)
     except KeyboardInterrupt:
         logger.error("interrupted; the same command with output_dir=%s goes on.", cfg.output_dir)
         sys.exit(_INTERRUPTED)
     finally:
-        run.tracker.finish(failed=len(segmented.failed))
+        run.tracker.finish(failed=len(segmented.failed) + len(segmented.gaps))
     return segmented
+
+
+def _add_scene(source: Source, run: _Run, folder: Path, segmented: Segmented, *, only: bool) -> None:
+    """Segment a scene and note what became of it; a bad one is an error where it is the only one."""
+    try:
+        metrics = _segment_scene(source, run, folder)
+    except InputError as error:
+        segmented.failed[source.origin] = error
+        if only or isinstance(error, EngineError):
+            raise
+        logger.error("%s", error)
+        return
+    segmented.coverage.append(metrics["coverage"][-1])
+    if lost := metrics["tiles"]["lost"]:
+        segmented.gaps[source.origin] = [lost_line(tile) for tile in lost]
 
 
 def _check(cfg: DictConfig) -> None:
@@ -137,16 +163,15 @@ def _check(cfg: DictConfig) -> None:
 
 def _prepare(cfg: DictConfig, tracker: Tracker) -> _Run:
     """Instantiate everything that serves all scenes, before the first is touched."""
-    made = {name: instantiate(cfg[name], _convert_="all") for name in ("tiling", "segmenter", "prompting")}
-    made |= {name: instantiate(cfg[name], _convert_="all") for name in ("refinement", "merging", "stitching")}
-    classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine)
+    method = configure_method(cfg)
+    classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine, _convert_="all")
     exporters = {name: instantiate(option, _convert_="all") for name, option in (cfg.get("export") or {}).items()}
     tracker.start(OmegaConf.to_container(cfg, resolve=True))
-    return _Run(cfg, Method(**made), classifier, engine, exporters, tracker)
+    return _Run(cfg, method, classifier, engine, exporters, tracker)
 
 
 def _segment_scene(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
-    """One scene from source to files; returns its metrics. What cannot be used leaves no folder."""
+    """One scene from source to files; returns its metrics. What cannot be used leaves no folder, finished parts stay."""
     was_there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -154,6 +179,8 @@ def _segment_scene(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} cannot be made ({error.strerror}); choose another output_dir=.") from None
     try:
         return _fill(source, run, folder)
+    except EngineError:
+        raise
     except InputError:
         if not was_there:
             shutil.rmtree(folder)
@@ -234,8 +261,13 @@ def _metrics(source: Source, scene: Scene, delineated: Delineated, rounds: int) 
         },
         "parcels": len(delineated.segments),
         "coverage": coverage_by_round(delineated.segments, delineated.valid_pixels, rounds),
-        "tiles": {"computed": delineated.computed, "reused": delineated.reused},
+        "tiles": {"computed": delineated.computed, "reused": delineated.reused, "lost": _lost(delineated.lost)},
     }
+
+
+def _lost(lost: Sequence[Lost[Tile]]) -> list[dict[str, Any]]:
+    """Lost tiles as they stand in ``metrics.json``; the window is x0, y0, x1, y1, scene px, the last two exclusive."""
+    return [{"tile": one.item.name, "window": list(one.item.bounds), "reason": one.reason} for one in lost]
 
 
 def _areas(parcels: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from hydra.utils import instantiate
 
 from isagrsc2 import __version__
-from isagrsc2.engines.local import Engine
+from isagrsc2.engines.engine import Engine, EngineError
 from isagrsc2.errors import InputError
 from isagrsc2.options import check_number
 from isagrsc2.parts import PartStore
@@ -87,6 +87,11 @@ class CachedSegmentFinder:
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             store = PartStore.open(folder, made_of)
             found = delineate(scene, self._method, min_area, store, self._made_engine, _announce(file.name))
+        if found.lost:  # a classifier would take the gap for a place without segments
+            raise EngineError(
+                f"{file.path}: {len(found.lost)} tiles could not be segmented ({found.lost[0].reason}); "
+                "the same command tries again."
+            )
         return np.asarray(found.segments.geometry.to_numpy())
 
     @cached_property

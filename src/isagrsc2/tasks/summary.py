@@ -26,11 +26,19 @@ def print_summary(source: Source, metrics: Mapping[str, Any], written: Mapping[s
         _add_reference(table, metrics["reference"])
     tiles = metrics["tiles"]
     table.add_row("tiles", f"{tiles['computed']} computed, {tiles['reused']} taken from before")
+    for number, tile in enumerate(tiles["lost"]):
+        table.add_row("" if number else "lost: gaps in the map", lost_line(tile))
     seconds = metrics["seconds"]
     table.add_row("seconds", "  ".join(f"{stage} {value:.1f}" for stage, value in seconds.items()))
     folder = next(iter(written.values())).parent
     table.add_row("files", f"{folder}/\n" + "  ".join(path.name for path in written.values()))
     Console().print(table)
+
+
+def lost_line(tile: Mapping[str, Any]) -> str:
+    """Name a lost tile of ``metrics.json``, where it is and why."""
+    x0, y0, x1, y1 = tile["window"]
+    return f"{tile['tile']} (x {x0} to {x1}, y {y0} to {y1} px): {tile['reason']}"
 
 
 def _area(figures: Mapping[str, Any]) -> str:
