@@ -174,7 +174,7 @@ def delineate(
 
     with watch.stage("stitch"):
         size = scene.width, scene.height
-        stitched = stitch([tile.bounds for tile in tiles], load, size, min_area, method.stitching)
+        stitched = list(stitch([tile.bounds for tile in tiles], load, size, min_area, method.stitching))
         valid_pixels = sum(_valid_in_core(load(number)) for number in range(len(tiles)))
     columns = {
         "parcel_id": np.arange(1, len(stitched) + 1),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isagrsc2.delineation.components import label_components
-from isagrsc2.delineation.stitching import Part, Stitched, Stitching, absorb_small, cut_by_edge, links, stitch
+from isagrsc2.delineation.stitching import Part, Stitched, Stitching, cut_by_edge, links, stitch
 from isagrsc2.scene.polygons import polygonise, rasterise
 from isagrsc2.scene.tiling import Tile, Tiling
 
@@ -31,7 +31,7 @@ def part(tile: Tile, labels: np.ndarray, scores: Sequence[float] = (), rounds: S
 
 
 def join(parts: Sequence[Part], size: tuple[int, int] = SIZE, min_area: float = 1.0) -> list[Stitched]:
-    return stitch([one.bounds for one in parts], lambda number: parts[number], size, min_area, RULE)
+    return list(stitch([one.bounds for one in parts], lambda number: parts[number], size, min_area, RULE))
 
 
 def burnt(parcels: Sequence[Stitched], size: tuple[int, int]) -> np.ndarray:
@@ -127,18 +127,6 @@ def test_only_inner_edges_cut() -> None:
     assert cut_by_edge(part(TILES[1], labels), SIZE).tolist() == [True]
 
 
-def test_small_rests_go_to_the_neighbour_with_the_longest_border() -> None:
-    large, other, rest, lonely = (
-        shapely.box(0, 0, 4, 4),
-        shapely.box(4, 2, 8, 6),
-        shapely.box(4, 0, 6, 2),
-        shapely.box(20, 20, 21, 21),
-    )  # the rest shares 2 px with both; the first found keeps it
-    kept, labels = absorb_small([large, other, rest, lonely], [1, 2, 3, 4], min_area=5)
-    assert labels == [1, 2]
-    assert sum(region.area for region in kept) == 16 + 16 + 4
-
-
 def test_without_segments_there_is_no_parcel() -> None:
     assert join([part(tile, np.zeros((10, 20), int)) for tile in TILES]) == []
 
@@ -173,3 +161,25 @@ def test_tiles_that_disagree_still_give_a_partition(seed: int, min_area: float) 
     assert sum(polygon.area for polygon in polygons) == shapely.union_all(polygons).area
     assert min((polygon.area for polygon in polygons), default=min_area) >= min_area
     assert join(parts, size, min_area) == parcels
+
+
+def test_parcels_come_while_later_tiles_are_not_painted_yet() -> None:
+    """Only neighbours of what is not finished are held: a scene of many rows of tiles is not in memory at any time."""
+    size = (20, 400)
+    labels = np.kron(np.arange(1, 101).reshape(50, 2), np.ones((8, 10), int))  # two parcels in every 8 rows
+    tiles = Tiling(24, 4).tiles(*size)
+    parts = [part(tile, labels) for tile in tiles]
+    painted: list[int] = []
+
+    def load(number: int) -> Part:
+        painted.append(number)
+        return parts[number]
+
+    found = []
+    for parcel in stitch([one.bounds for one in parts], load, size, 1.0, RULE):
+        # What lies more than two rows of tiles above the one painted last is known.
+        assert parcel.polygon.bounds[3] > parts[painted[-1]].bounds[1] - 48
+        found.append(parcel)
+    assert same_partition(burnt(found, size), labels)
+    tops = [parcel.polygon.bounds[1] for parcel in found]
+    assert tops == sorted(tops)

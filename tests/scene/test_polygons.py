@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from isagrsc2.scene.polygons import polygonise, rasterise
+from isagrsc2.scene.polygons import polygonise, rasterise, rasterise_partition
 
 LABELS = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
 OFFSETS = st.tuples(st.integers(-50, 5000), st.integers(-50, 5000))
@@ -88,3 +88,22 @@ def test_rasterising_the_polygons_gives_the_labels(labels: np.ndarray, offset: t
 def test_polygons_of_different_labels_share_no_area(labels: np.ndarray) -> None:
     _, polygons = polygonise(labels)
     assert shapely.area(polygons).sum() == pytest.approx(shapely.union_all(polygons).area)
+
+
+@given(LABELS, OFFSETS, st.integers(-3, 6), st.integers(-3, 6), st.integers(1, 12), st.integers(1, 12))
+def test_a_partition_is_burnt_the_same_in_any_window(
+    labels: np.ndarray, offset: tuple[int, int], dx: int, dy: int, height: int, width: int
+) -> None:
+    ids, polygons = polygonise(labels, offset)
+    # Whichever way round outlines are written.
+    polygons = np.array([polygon.reverse() if row % 2 else polygon for row, polygon in enumerate(polygons)] + [None], object)[
+        :-1
+    ]
+    window = offset[0] + dx, offset[1] + dy
+    expected = rasterise(ids, polygons, (height, width), window)
+    assert np.array_equal(rasterise_partition(ids, polygons, (height, width), window), expected)
+    assert rasterise_partition(ids, polygons, (height, width), window).dtype == np.int32
+
+
+def test_an_empty_partition() -> None:
+    assert not rasterise_partition(np.zeros(0, int), np.zeros(0, object), (2, 3)).any()

@@ -20,8 +20,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from isagrsc2.delineation.merging import fill_gaps
+from isagrsc2.delineation.settling import Settling, unite
 from isagrsc2.options import check_share
-from isagrsc2.scene.polygons import polygonise, rasterise
+from isagrsc2.scene.polygons import polygonise, rasterise_partition
 
 Bounds = tuple[int, int, int, int]
 Geometries = npt.NDArray[np.object_]
@@ -95,45 +96,38 @@ def stitch(
     size: tuple[int, int],
     min_area: float,
     rule: Stitching,
-) -> list[Stitched]:
+) -> Iterator[Stitched]:
     """Join the parts of all tiles.
 
+    Of every segment some numbers are held in memory; of polygons only those of parcels that later tiles may still change.
+
     Args:
-        bounds: of every tile's window, scene px.
+        bounds: of every tile's window, scene px, row by row from the scene's upper left.
         load: reads the part of a tile; called several times for each.
         size: width and height of the scene, px.
         min_area: minimum mapping unit, px.
         rule: when segments are one parcel.
 
-    Returns:
-        A planar partition, from the scene's upper left to its lower right.
+    Yields:
+        A planar partition, in bands from the scene's top to its bottom.
     """
     neighbours = _neighbours(bounds)
     members = _collect(len(bounds), load, size)
-    same = [
-        (int(members.offsets[one]) + a, int(members.offsets[two]) + b)
-        for one, others in enumerate(neighbours)
-        for two in others
-        if one < two
-        for a, b in links(load(one), load(two), size, rule)
-    ]
-    parcels = _gather(members, same, rule)
-    pieces: dict[int, list[shapely.Geometry]] = {}
-    for tile in range(len(bounds)):
+    parcels = _gather(members, _all_links(neighbours, load, members, size, rule), rule)
+    ending = _ending(neighbours, members, parcels)
+    unfinished: dict[int, list[shapely.Geometry]] = {}
+    settling = Settling(min_area)
+    for tile, bottom in enumerate(_painted_down_to(len(bounds), load)):
         for label, polygon in _paint_core(tile, neighbours[tile], load, members, parcels, min_area):
-            pieces.setdefault(label, []).append(polygon)
-    regions = [(label, region) for label in sorted(pieces) for region in _regions(pieces[label])]
-    kept, labels = absorb_small([region for _, region in regions], [label for label, _ in regions], min_area)
-    stitched = [
-        Stitched(
-            region,
-            float(parcels.scores[label]),
-            float(parcels.stability[label]),
-            int(parcels.rounds[label]),
-        )
-        for label, region in zip(labels, kept, strict=True)
-    ]
-    return sorted(stitched, key=lambda parcel: (parcel.polygon.bounds[1], parcel.polygon.bounds[0], parcel.polygon.area))
+            unfinished.setdefault(label, []).append(polygon)
+        for label in ending[tile].tolist():
+            for region in unite(unfinished.pop(label, [])):
+                settling.add(label, region)
+        if bottom is not None:
+            rest = [piece for pieces in unfinished.values() for piece in pieces]
+            for label, region in settling.settled(rest, bottom):
+                scores, stability, rounds = parcels.scores[label], parcels.stability[label], parcels.rounds[label]
+                yield Stitched(region, float(scores), float(stability), int(rounds))
 
 
 def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[tuple[int, int]]:
@@ -143,17 +137,16 @@ def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[
     chain. Only where the edges of both tiles cut two segments, and one holds the other, are they joined in any case: neither
     tile knows where they end, and a border between them would follow a seam.
     """
-    x0, y0 = max(one.bounds[0], two.bounds[0]), max(one.bounds[1], two.bounds[1])
-    x1, y1 = min(one.bounds[2], two.bounds[2]), min(one.bounds[3], two.bounds[3])
-    if x0 >= x1 or y0 >= y1:
+    overlap = _common(one.bounds, two.bounds)
+    if overlap[0] >= overlap[2] or overlap[1] >= overlap[3]:
         return []
-    first, second = (_labels(part, (x0, y0, x1, y1)) for part in (one, two))
-    both = (first > 0) & (second > 0)
-    width = len(two.polygons) + 1
-    keys, shared = np.unique(first[both].astype(np.int64) * width + second[both], return_counts=True)
-    a, b = keys // width - 1, keys % width - 1
-    area_a = np.bincount(first.ravel(), minlength=len(one.polygons) + 1)[1:][a]
-    area_b = np.bincount(second.ravel(), minlength=width)[1:][b]
+    first, second = (_labels(part, overlap) for part in (one, two))
+    shape = len(one.polygons) + 1, len(two.polygons) + 1
+    pixels = np.bincount(np.ravel_multi_index((first.ravel(), second.ravel()), shape), minlength=shape[0] * shape[1])
+    pixels = pixels.reshape(shape)  # (A + 1, B + 1), of every pair
+    a, b = np.nonzero(pixels[1:, 1:])
+    shared = pixels[1:, 1:][a, b]
+    area_a, area_b = pixels.sum(axis=1)[1:][a], pixels.sum(axis=0)[1:][b]
     iou = shared / (area_a + area_b - shared)
     cut_a, cut_b = cut_by_edge(one, size)[a], cut_by_edge(two, size)[b]
     contained = shared >= rule.min_contained * np.minimum(area_a, area_b)
@@ -186,33 +179,6 @@ def cut_by_edge(part: Part, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     )
 
 
-def absorb_small(
-    regions: Sequence[shapely.Polygon], labels: Sequence[int], min_area: float
-) -> tuple[list[shapely.Polygon], list[int]]:
-    """Give regions below ``min_area`` px to the neighbour with which they share the longest border; without one they go."""
-    shapes = np.array(regions, object)
-    areas = shapely.area(shapes)
-    small = areas < min_area
-    if not small.any():
-        return list(regions), list(labels)
-    tree = shapely.STRtree(shapes)
-    gains: dict[int, list[shapely.Geometry]] = {}
-    for row in np.flatnonzero(small).tolist():
-        near = np.array([n for n in tree.query(shapes[row], predicate="touches").tolist() if not small[n]], np.int64)
-        if len(near):
-            common = shapely.length(shapely.intersection(shapes[near], shapes[row]))
-            if common.max() > 0:
-                gains.setdefault(int(near[np.argmax(common)]), []).append(shapes[row])
-    kept_regions, kept_labels = [], []
-    for row in np.flatnonzero(~small).tolist():
-        region = shapes[row]
-        if row in gains:
-            region = _regions([region, *gains[row]])[0]
-        kept_regions.append(region)
-        kept_labels.append(labels[row])
-    return kept_regions, kept_labels
-
-
 @dataclass(frozen=True)
 class _Members:
     """All segments of all tiles, numbered through.
@@ -242,18 +208,16 @@ class _Parcels:
 
     Attributes:
         parcel: (S,) parcel of each segment, 0..P-1.
-        drawn: (S,) whether the segment represents its parcel.
-        cut: (S,) whether it is painted only within its core.
-        rank: (S,) place in the order of painting; the last one painted keeps the pixels.
+        turn: (S,) int32, place of each segment in the order of painting, from 1; the last one painted keeps the pixels.
+        label: (S + 1,) int32, number of the parcel painted at each turn plus one; 0 before the first.
         scores: (P,) of the parcels.
         stability: (P,).
         rounds: (P,).
     """
 
     parcel: IntArray
-    drawn: npt.NDArray[np.bool_]
-    cut: npt.NDArray[np.bool_]
-    rank: IntArray
+    turn: Labels
+    label: Labels
     scores: npt.NDArray[np.float64]
     stability: npt.NDArray[np.float64]
     rounds: IntArray
@@ -271,10 +235,43 @@ def _collect(tiles: int, load: Callable[[int], Part], size: tuple[int, int]) -> 
     return _Members(np.cumsum(counts), areas, in_core, cut, scores, stability, rounds)
 
 
-def _gather(members: _Members, same: Sequence[tuple[int, int]], rule: Stitching) -> _Parcels:
-    """Unite linked segments and decide how each parcel is drawn."""
+def _all_links(
+    neighbours: Sequence[Sequence[int]], load: Callable[[int], Part], members: _Members, size: tuple[int, int], rule: Stitching
+) -> npt.NDArray[np.int64]:
+    """(L, 2) numbers of segments that show the same parcel."""
+    pairs = [np.zeros((0, 2), np.int64)]
+    for one, others in enumerate(neighbours):
+        for two in others:
+            if one < two:
+                rows = np.array(links(load(one), load(two), size, rule), np.int64).reshape(-1, 2)
+                pairs.append(rows + members.offsets[[one, two]])
+    return np.concatenate(pairs)
+
+
+def _ending(neighbours: Sequence[Sequence[int]], members: _Members, parcels: _Parcels) -> list[IntArray]:
+    """For every tile the parcels of which no later tile's core can hold anything."""
+    last = np.array([max((tile, *around)) for tile, around in enumerate(neighbours)], np.int64)  # (T,)
+    tile_of = np.repeat(np.arange(len(neighbours)), np.diff(members.offsets))  # (S,)
+    end = np.zeros(len(parcels.scores), np.int64)  # (P,)
+    np.maximum.at(end, parcels.parcel, last[tile_of])
+    order = np.argsort(end, kind="stable")
+    return np.split(order, np.searchsorted(end[order], np.arange(1, len(neighbours))))
+
+
+def _painted_down_to(tiles: int, load: Callable[[int], Part]) -> Iterator[float | None]:
+    """For every tile the row above which every core is painted once its own is; None within a row of tiles."""
+    for tile in range(tiles):
+        bottom = load(tile).core[3]
+        if tile + 1 == tiles:
+            yield np.inf
+        else:
+            yield bottom if load(tile + 1).core[1] == bottom else None
+
+
+def _gather(members: _Members, same: npt.NDArray[np.int64], rule: Stitching) -> _Parcels:
+    """Unite linked segments (L, 2) and decide how each parcel is drawn."""
     count = len(members.areas)
-    one, two = np.array(same, np.int64).reshape(-1, 2).T
+    one, two = same.T
     graph = coo_array((np.ones(len(one), np.int8), (one, two)), shape=(count, count))
     parcels, parcel = connected_components(graph, directed=False)
     # A part is no larger than the whole: what is much smaller than a segment cut by its tile's edge does not show all of it.
@@ -287,10 +284,14 @@ def _gather(members: _Members, same: Sequence[tuple[int, int]], rule: Stitching)
     representative[order[np.append(np.diff(parcel[order]) > 0, np.ones(min(count, 1), bool))]] = True
     seen_whole = np.bincount(parcel[whole], minlength=parcels) > 0  # (P,)
     in_pieces = ~seen_whole[parcel]
-    # Among parcels: seen whole and mostly in the own core first, then seen whole, then the better score, then the smaller one.
+    # Every segment is painted, as a ground on which nothing is left open where tiles disagree; over it come the segments by
+    # which parcels are drawn. The last word has what is seen whole and mostly in the own core, then what is seen whole, then
+    # the better score, then the smaller one.
+    drawn = (representative & whole) | in_pieces
     trusted = whole & (members.core_share >= 0.5)
-    rank = np.empty(count, np.int64)
-    rank[np.lexsort((np.arange(count), -members.areas, members.scores, whole, trusted))] = np.arange(count)
+    order = np.lexsort((np.arange(count), -members.areas, members.scores, whole, trusted, drawn))
+    turn = np.empty(count, np.int32)
+    turn[order] = np.arange(1, count + 1)
     weight = np.bincount(parcel, members.areas, parcels)
     first_round = np.full(parcels, np.iinfo(np.int16).max, np.int16)
     np.minimum.at(first_round, parcel, members.rounds)
@@ -298,15 +299,8 @@ def _gather(members: _Members, same: Sequence[tuple[int, int]], rule: Stitching)
     def mean(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return np.bincount(parcel, members.areas * values, parcels) / weight
 
-    return _Parcels(
-        parcel,
-        (representative & whole) | in_pieces,
-        members.cut,
-        rank,
-        mean(members.scores),
-        mean(members.stability),
-        first_round,
-    )
+    label = np.append(0, parcel[order] + 1).astype(np.int32)
+    return _Parcels(parcel, turn, label, mean(members.scores), mean(members.stability), first_round)
 
 
 def _paint_core(
@@ -316,45 +310,52 @@ def _paint_core(
     own = load(tile)
     # A gap below the minimum mapping unit is no longer than its area: within this margin it is seen whole from every core.
     frame = _grown(own.core, int(np.ceil(min_area)), own.bounds)
-    shape = (frame[3] - frame[1], frame[2] - frame[0])
-    brushes: list[_Brush] = []
+    turns = np.zeros((frame[3] - frame[1], frame[2] - frame[0]), np.int32)
     for other in (tile, *around):
-        brushes += _brushes(load(other), int(members.offsets[other]), parcels, frame)
-    brushes.sort(key=lambda brush: brush.turn)
-    labels = [brush.parcel + 1 for brush in brushes]
-    painted = rasterise(labels, [brush.shape for brush in brushes], shape, frame[:2])
+        rows = slice(int(members.offsets[other]), int(members.offsets[other + 1]))
+        _paint_part(turns, frame, load(other), parcels.turn[rows], members.cut[rows])
+    painted = parcels.label[turns]  # (h, w)
     dx, dy = frame[0] - own.bounds[0], frame[1] - own.bounds[1]
-    filled = fill_gaps(painted, own.valid[dy : dy + shape[0], dx : dx + shape[1]], min_area)
+    filled = fill_gaps(painted, own.valid[dy : dy + turns.shape[0], dx : dx + turns.shape[1]], min_area)
     x0, y0, x1, y1 = own.core
     ids, regions = polygonise(filled[y0 - frame[1] : y1 - frame[1], x0 - frame[0] : x1 - frame[0]], (x0, y0))
     yield from zip((ids - 1).tolist(), regions, strict=True)
 
 
-@dataclass(frozen=True)
-class _Brush:
-    """One shape to paint: where in the order, for which parcel."""
+def _paint_part(turns: Labels, frame: Bounds, part: Part, turn: Labels, cut: npt.NDArray[np.bool_]) -> None:
+    """Raise ``turns`` (h, w) of a frame to those of a part's segments, where theirs come later.
 
-    turn: int
-    parcel: int
-    shape: shapely.Geometry
+    What its tile's edge cuts is painted within the core: there its outline is trusted.
 
-
-def _brushes(part: Part, offset: int, parcels: _Parcels, frame: Bounds) -> list[_Brush]:
-    """What a part paints inside a frame.
-
-    Every segment is painted, as a ground on which nothing is left open where tiles disagree; over it come the segments by
-    which parcels are drawn. What its tile's edge cuts is painted within the core: there its outline is trusted.
+    Args:
+        turns: is written to.
+        frame: scene px.
+        part: of a tile that may lie beside the frame.
+        turn: (N,) of its segments.
+        cut: (N,) which of them are cut.
     """
-    count = len(parcels.rank)
-    brushes = []
-    for row in np.flatnonzero(shapely.intersects(part.polygons, shapely.box(*frame))).tolist():
-        segment, shape = offset + row, part.polygons[row]
-        turn, parcel = int(parcels.rank[segment]), int(parcels.parcel[segment])
-        if parcels.cut[segment]:
-            shape = _polygonal(shapely.intersection(shape, shapely.box(*part.core)))
-        if not shape.is_empty:
-            brushes.append(_Brush(turn + count * int(parcels.drawn[segment]), parcel, shape))
-    return brushes
+    window = _common(part.bounds, frame)
+    if window[0] >= window[2] or window[1] >= window[3]:
+        return
+    rows = _labels(part, window)  # (h', w')
+    painted = np.append(0, turn).astype(np.int32)[rows]
+    core = _within(_common(part.core, window), window)
+    outside = np.append(False, cut)[rows]
+    outside[core] = False
+    painted[outside] = 0
+    here = turns[_within(window, frame)]
+    np.maximum(here, painted, out=here)
+
+
+def _common(one: Bounds, two: Bounds) -> Bounds:
+    """What two boxes share; empty boxes have a side of no length or less."""
+    return max(one[0], two[0]), max(one[1], two[1]), min(one[2], two[2]), min(one[3], two[3])
+
+
+def _within(box: Bounds, frame: Bounds) -> tuple[slice, slice]:
+    """Rows and columns of a box in the raster of a frame that holds it."""
+    x, y = frame[:2]
+    return slice(box[1] - y, max(box[3], box[1]) - y), slice(box[0] - x, max(box[2], box[0]) - x)
 
 
 def _grown(box: Bounds, margin: int, limit: Bounds) -> Bounds:
@@ -369,23 +370,8 @@ def _grown(box: Bounds, margin: int, limit: Bounds) -> Bounds:
 
 def _labels(part: Part, frame: Bounds) -> Labels:
     """Labels (row + 1) of a part inside a frame."""
-    near = np.flatnonzero(shapely.intersects(part.polygons, shapely.box(*frame)))
-    return rasterise(near + 1, part.polygons[near], (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
-
-
-def _regions(pieces: Sequence[shapely.Geometry]) -> list[shapely.Polygon]:
-    """Unite abutting pixel-exact pieces; the largest region first. Vertices in the middle of an edge are removed."""
-    united = shapely.union_all(np.array(pieces, object)) if len(pieces) > 1 else pieces[0]
-    polygons = list(shapely.get_parts(_polygonal(united.simplify(0))))
-    return sorted(polygons, key=lambda polygon: -polygon.area)
-
-
-def _polygonal(geometry: shapely.Geometry) -> shapely.Geometry:
-    """Keep only the areas of a geometry."""
-    if geometry.geom_type in ("Polygon", "MultiPolygon"):
-        return geometry
-    areas = [part for part in shapely.get_parts(geometry) if part.geom_type in ("Polygon", "MultiPolygon")]
-    return shapely.union_all(areas) if areas else shapely.Polygon()
+    numbers = np.arange(1, len(part.polygons) + 1)
+    return rasterise_partition(numbers, part.polygons, (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
 
 
 def _neighbours(bounds: Sequence[Bounds]) -> list[list[int]]:

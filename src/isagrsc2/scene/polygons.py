@@ -29,16 +29,22 @@ def polygonise(labels: Labels, offset: tuple[int, int] = (0, 0)) -> tuple[npt.ND
     found = rasterio.features.shapes(
         labels, mask=labels > 0, connectivity=4, transform=Affine.translation(offset[0], offset[1])
     )
-    pieces: dict[int, list[shapely.Polygon]] = {}
-    for shape, value in found:
-        shell, *holes = shape["coordinates"]
-        pieces.setdefault(int(value), []).append(shapely.Polygon(shell, holes))
-    ids = np.array(sorted(pieces), np.int32)
+    rings, owner, values = [], [], []  # of all pieces: a shell, then its holes
+    for number, (shape, value) in enumerate(found):
+        values.append(int(value))
+        for ring in shape["coordinates"]:
+            rings.append(np.array(ring))
+            owner.append(number)
+    if not rings:
+        return np.zeros(0, np.int32), np.zeros(0, object)
+    linear = shapely.linearrings(np.concatenate(rings), indices=np.repeat(np.arange(len(rings)), [len(ring) for ring in rings]))
+    pieces = shapely.polygons(linear, indices=np.array(owner))  # (P,)
+    order = np.argsort(values, kind="stable")
+    ids, first = np.unique(np.array(values)[order], return_index=True)
+    groups = np.split(pieces[order], first[1:])
     polygons = np.empty(len(ids), object)
-    for row, label in enumerate(ids):
-        parts = pieces[int(label)]
-        polygons[row] = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
-    return ids, polygons
+    polygons[:] = [group[0] if len(group) == 1 else shapely.MultiPolygon(list(group)) for group in groups]
+    return ids.astype(np.int32), polygons
 
 
 def rasterise(
@@ -64,3 +70,39 @@ def rasterise(
     return rasterio.features.rasterize(
         pairs, out_shape=shape, transform=Affine.translation(offset[0], offset[1]), dtype="int32"
     )
+
+
+def rasterise_partition(
+    ids: npt.NDArray[np.integer], polygons: Geometries, shape: tuple[int, int], offset: tuple[int, int] = (0, 0)
+) -> Labels:
+    """Burn pixel-exact polygons that do not overlap; the same as ``rasterise``, many times faster.
+
+    Every vertical edge of an outline adds its label to all that lies right of it, or takes it away again, so the cost is that
+    of the outlines and of one sum over the raster.
+
+    Args:
+        ids: (N,) labels > 0.
+        polygons: (N,) of whole numbers, edges horizontal or vertical; valid.
+        shape: (H, W) of the result.
+        offset: x and y of the result's upper left corner in the polygons' frame.
+
+    Returns:
+        (H, W) int32.
+    """
+    height, width = shape
+    parts, owner = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    is_shell = np.diff(part, prepend=-1) > 0
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    x, y = (points - offset).round().astype(np.int64).T
+    # Edges that go up or down, as far as their rows are shown; what lies left of the raster begins at its edge.
+    edge = np.flatnonzero((ring[1:] == ring[:-1]) & (y[1:] != y[:-1]) & (x[1:] < width))
+    upper = np.minimum(y[edge], y[edge + 1]).clip(0, height)
+    count = np.maximum(y[edge], y[edge + 1]).clip(0, height) - upper
+    # With the inside on its left, an edge of growing y has the inside at smaller x.
+    leaves = (y[edge + 1] > y[edge]) == (shapely.is_ccw(rings) == is_shell)[ring[edge]]
+    step = np.where(leaves, -1, 1) * np.asarray(ids, np.int64)[owner[part[ring[edge]]]]
+    row = np.repeat(upper - np.cumsum(count) + count, count) + np.arange(count.sum())
+    cell = row * width + np.repeat(x[edge].clip(0), count)
+    steps = np.bincount(cell, np.repeat(step, count), height * width).reshape(height, width)
+    return np.cumsum(steps, axis=1).astype(np.int32)
