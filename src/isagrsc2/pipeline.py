@@ -29,6 +29,9 @@ from isagrsc2.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
+# Parts in memory while tiles are stitched; one of 1024 px takes some 1.3 MB.
+_PARTS_AT_HAND = 128
+
 # How long a part that another machine wrote may stay unseen, s: network file systems remember for a minute what was not there.
 _UNSEEN = 120.0
 
@@ -166,8 +169,10 @@ def delineate(
         watch.add(done.seconds, done.memory_mb)
         tell(done)
 
-    # A tile and the eight around it, and those of the next one.
-    @lru_cache(maxsize=12)
+    # A tile, those around it and all between are at hand; of very wide scenes parts are read again for the next row.
+    width = sum(tile.bounds[1] == 0 for tile in tiles)
+
+    @lru_cache(maxsize=min(2 * width + 3, _PARTS_AT_HAND))
     def load(number: int) -> Part:
         tile = tiles[number]
         return _gap(tile) if tile.name in lost else store.read(tile)
