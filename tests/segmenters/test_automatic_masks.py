@@ -1,6 +1,7 @@
 """``prompting=single_pass`` is SamAutomaticMaskGenerator: the same grid, the same suppression, the same masks.
 
-One difference is allowed: stability is measured on the decoder's grid, not after enlarging.
+One difference is allowed: stability is measured on the decoder's grid, not after enlarging. Sums are rounded otherwise, so a
+pixel of a mask may be another one.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from isagrsc2.delineation.prompts import GridPoints
 from isagrsc2.delineation.rounds import Prompting, Round, find_segments
 from isagrsc2.delineation.searching import AutomaticSearch
 from isagrsc2.segmenters.dense_candidates import DenseCandidates
-from isagrsc2.segmenters.sam import SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
 SHAPES = [(256, 256), (160, 240), (331, 90), (300, 400)]
 SIDE, BATCH, MIN_SCORE, MIN_STABILITY, MAX_BOX_IOU = 10, 16, 0.35, 0.5, 0.7
@@ -60,7 +61,7 @@ class StableWhenEnlarged:
         candidates = self.sam.segment(embedding, points)
         flat = candidates.logits.reshape(-1, *embedding.mask_shape)
         # Enlarging is linear: above a threshold after it is above 0 once the threshold is taken off before.
-        strict, loose = (self.sam.enlarge(embedding, flat + shift).sum((1, 2)) for shift in (-1, 1))
+        strict, loose = (embedding.enlargement(flat + shift).sum((1, 2)) for shift in (-1, 1))
         stability = (strict / np.maximum(loose, 1)).astype(np.float32).reshape(candidates.scores.shape)
         return replace(candidates, stability=stability)
 
@@ -88,8 +89,15 @@ def search(segmenter: Any, image: np.ndarray, min_stability: float) -> list[np.n
     return list(masks)
 
 
+def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    """Mask for mask, in the same order."""
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert (one & other).sum() >= 0.998 * (one | other).sum()
+
+
 def make(sam: Sam) -> SamSegmenter:
-    return SamSegmenter.from_model(sam, "cpu", BATCH, 1.0)
+    return SamSegmenter.from_model(sam, "cpu", BATCH, 1.0, "float32", False)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -98,7 +106,7 @@ def test_same_masks_where_stability_does_not_matter(tiny_sam: Sam, shape: tuple[
     expected = generate(tiny_sam, image, 0.0)
     found = search(make(tiny_sam), image, 0.0)
     assert len(expected) > 5
-    assert np.array_equal(found, expected)
+    assert_same(found, expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -107,7 +115,7 @@ def test_same_masks_where_stability_is_measured_alike(tiny_sam: Sam, shape: tupl
     expected = generate(tiny_sam, image, MIN_STABILITY)
     found = search(StableWhenEnlarged(make(tiny_sam)), image, MIN_STABILITY)
     assert 5 < len(expected) < len(generate(tiny_sam, image, 0.0)), "the threshold must matter, or nothing is tested"
-    assert np.array_equal(found, expected)
+    assert_same(found, expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -117,7 +125,7 @@ def test_stability_of_the_decoder_is_nearly_that_of_the_tile(tiny_sam: Sam, shap
     small, large = make(tiny_sam), StableWhenEnlarged(make(tiny_sam))
     embedding = small.embed(image)
     one, two = (segmenter.segment(embedding, points) for segmenter in (small, large))
-    shown = small.enlarge(embedding, one.logits.reshape(-1, *embedding.mask_shape)).sum((1, 2)).reshape(one.scores.shape)
+    shown = embedding.enlargement(one.logits.reshape(-1, *embedding.mask_shape)).sum((1, 2)).reshape(one.scores.shape)
     considered = (one.scores > MIN_SCORE) & (shown > 100)
     difference = np.abs(one.stability - two.stability)[considered]
     # 64 decoder px a side; the published models have 256, and outlines four times as fine.

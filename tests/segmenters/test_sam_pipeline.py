@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from segment_anything.modeling import Sam
 from tiny_sam import patchwork
 
-from isagrsc2.segmenters.sam import SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
 
 @pytest.mark.parametrize("prompting", ["residual", "whitened", "single_pass"])
@@ -22,16 +22,17 @@ def test_a_picture_goes_through_sam(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from isagrsc2.tasks import configured_method
     from isagrsc2.tasks import segment as task
 
-    segmenter = SamSegmenter.from_model(tiny_sam, "cpu", 64, 1.0)
-    instantiate = task.instantiate
+    segmenter = SamSegmenter.from_model(tiny_sam, "cpu", 64, 1.0, "float32", False)
+    instantiate = configured_method.instantiate
 
     def with_miniature(config: DictConfig, **options: object) -> object:
-        is_sam = config.get("_target_") == "isagrsc2.segmenters.sam.SamSegmenter"
+        is_sam = config.get("_target_") == "isagrsc2.segmenters.sam.segmenter.SamSegmenter"
         return segmenter if is_sam else instantiate(config, **options)
 
-    monkeypatch.setattr(task, "instantiate", with_miniature)
+    monkeypatch.setattr(configured_method, "instantiate", with_miniature)
     path = write_raster("patches.png", patchwork(160, 200, 3))
     # The miniature's scores end near 0.76: the first round asks for less than the real network would give.
     rounds = 1 if prompting == "single_pass" else 4

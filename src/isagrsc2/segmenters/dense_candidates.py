@@ -16,16 +16,16 @@ class DenseCandidates:
     """Masks proposed for N points, M nested masks each. Implements ``isagrsc2.segmenters.protocol.Candidates``.
 
     Attributes:
-        logits: (N, M, h, w) real numbers in the decoder frame; the mask is where they are > 0.
+        logits: (N, M, h, w) real numbers in the decoder frame, an array or a tensor; the mask is where they are > 0.
         scores: (N, M) float32, see the protocol.
         stability: (N, M) float32, see the protocol.
         enlarger: brings logits (K, h, w) to the tile frame, (K, H, W) bool; K may be 0.
     """
 
-    logits: npt.NDArray[Any]
+    logits: Any
     scores: npt.NDArray[np.float32]
     stability: npt.NDArray[np.float32]
-    enlarger: Callable[[npt.NDArray[Any]], BoolArray]
+    enlarger: Callable[[Any], BoolArray]
 
     def __post_init__(self) -> None:
         """Check that the arrays are aligned."""

@@ -99,7 +99,7 @@ def make_module(tmp_path, checkpoint):
             "model": "vit_b",
             "checkpoint": str(checkpoint),
             "weights_dir": str(tmp_path),
-            "batch": 64,
+            "batch": {"cpu": 64, "cuda": 64, "mps": 64},
             "stability_offset": 1.0,
             "trained_on": {"path": "images"},
             "loss": SamLoss(20.0, 1.0, 1.0, 2.0, 0.25),

@@ -8,7 +8,7 @@ from isagrsc2.errors import InputError
 from isagrsc2.prompt_training.batches import NO_PARCEL, UNKNOWN
 from isagrsc2.prompt_training.sam.data import reduce_labels
 from isagrsc2.scene.tiling import Tiling
-from isagrsc2.segmenters.sam import SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
 CELLS = 32  # side of a mask, decoder px
 

@@ -7,7 +7,7 @@ from tiny_sam import patchwork
 
 from isagrsc2.errors import InputError
 from isagrsc2.prompt_training.sam.embedding_cache import SceneEmbeddings, encoder_digest, look_at, restore
-from isagrsc2.segmenters.sam import SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
 TILES = [(0, 0, 64, 64), (64, 0, 128, 64)]
 
@@ -80,10 +80,10 @@ def test_digest_is_of_the_encoder_alone(small_sam):
 
 @pytest.mark.parametrize("shape", [(128, 128), (60, 100)])
 def test_what_was_kept_answers_as_what_is_seen(small_sam, shape):
-    segmenter = SamSegmenter.from_model(small_sam, "cpu", 16, 1.0)
+    segmenter = SamSegmenter.from_model(small_sam, "cpu", 16, 1.0, "float32", False)
     image, points = patchwork(*shape), np.array([[10.0, 20.0], [40.0, 30.0]])
     seen = segmenter.embed(image)
-    kept = restore(look_at(segmenter, image), shape, small_sam, torch.device("cpu"))
+    kept = restore(segmenter, look_at(segmenter, image), shape)
     for name in ("tile_shape", "mask_shape", "scale", "input_shape"):
         assert getattr(kept, name) == getattr(seen, name)
     one, other = segmenter.segment(seen, points), segmenter.segment(kept, points)

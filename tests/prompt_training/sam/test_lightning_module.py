@@ -11,11 +11,12 @@ from isagrsc2.errors import InputError
 from isagrsc2.prompt_training.batches import NO_PARCEL, PromptedImage
 from isagrsc2.prompt_training.sam.losses import SamLoss
 from isagrsc2.prompt_training.sam.recalibration import IDENTITY
-from isagrsc2.segmenters.sam import SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 from isagrsc2.training.checkpoint_file import WholeCheckpoints
 from isagrsc2.training.divergence import DivergedError
 
 EPOCHS = 12
+BATCH = {"cpu": 64, "cuda": 64, "mps": 64}
 
 
 def trained(folder, module, data, **changes):
@@ -35,7 +36,7 @@ def changed_between(before, after):
 
 def share_of_good_masks_that_pass(module, data, folder):
     """With the file that is written, at SAM's own threshold."""
-    segmenter = SamSegmenter("vit_b", str(module.write_weights(folder)), str(folder), "cpu", 64, 1.0)
+    segmenter = SamSegmenter("vit_b", str(module.write_weights(folder)), str(folder), "cpu", BATCH, 1.0, "float32", False)
     passing = []
     for item in data.images("val"):
         scores = segmenter.segment(module.embed(segmenter, item), item.prompts).scores
@@ -168,13 +169,13 @@ def test_written_weights_are_sam_with_recalibrated_scores(tmp_path, make_data, m
 
     fresh = random_sam(128, seed=3)
     fresh.load_state_dict(torch.load(path, weights_only=True), strict=True)
-    segmenter = SamSegmenter("vit_b", str(path), str(tmp_path), "cpu", 64, 1.0)  # as segment.py does
+    segmenter = SamSegmenter("vit_b", str(path), str(tmp_path), "cpu", BATCH, 1.0, "float32", False)  # as segment.py does
     image, points = patchwork(128, 128), np.array([[20.0, 30.0], [90.0, 64.0], [5.0, 120.0]])
     expected, found = (one.segment(one.embed(image), points) for one in (module.segmenter(), segmenter))
     assert np.array_equal(found.logits, expected.logits)
     assert np.array_equal(found.scores, expected.scores)
 
-    own = SamSegmenter.from_model(copy.deepcopy(module.sam), "cpu", 64, 1.0)
+    own = SamSegmenter.from_model(copy.deepcopy(module.sam), "cpu", 64, 1.0, "float32", False)
     raw = own.segment(own.embed(image), points)
     assert np.array_equal(found.logits, raw.logits)
     np.testing.assert_allclose(found.scores, module.line(raw.scores), atol=1e-5)

@@ -8,7 +8,7 @@ from segment_anything import sam_model_registry
 from tiny_sam import random_sam
 
 from isagrsc2.errors import InputError
-from isagrsc2.segmenters.sam import SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 from isagrsc2.tasks.train import train
 
 
@@ -44,7 +44,8 @@ def test_from_scenes_to_weights(compose_run, tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     assert {"val/iou_best", "val/iou_chosen", "val/good_passing", "test/iou_best", "test/score_error"} <= metrics.keys()
     assert (run / "val_prompts.png").exists()
-    SamSegmenter("vit_b", str(run / "sam_vit_b_parcels.pth"), str(tmp_path), "cpu", 64, 1.0)  # fits
+    batch = {"cpu": 64, "cuda": 64, "mps": 64}
+    SamSegmenter("vit_b", str(run / "sam_vit_b_parcels.pth"), str(tmp_path), "cpu", batch, 1.0, "float32", False)  # fits
     assert len(list(Path(tmp_path, "cache").glob("scene_*_*/*.npy"))) == 6
 
 

@@ -34,7 +34,8 @@ from isagrsc2.prompt_training.sam.embedding_cache import (
 )
 from isagrsc2.scene.raster import StretchMeasure
 from isagrsc2.scene.tiling import Tiling
-from isagrsc2.segmenters.sam import SamSegmenter, build_sam
+from isagrsc2.segmenters.sam.checkpoint import build_sam
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 from isagrsc2.training.sampling import EpochSampler
 
 logger = logging.getLogger(__name__)
@@ -221,7 +222,7 @@ class SamPrompts(PromptedDataModule):
         names, cultivated = [file.scene.name for file, _ in found], [scene.cultivated for _, scene in found]
         sides = split_scenes(names, cultivated, *self._shares, self._seed)  # before the encoder begins
         sam = build_sam(*self._sam)
-        segmenter = SamSegmenter.from_model(sam, self._device, 1, 0.0)  # it only looks
+        segmenter = SamSegmenter.from_model(sam, self._device, 1, 0.0, "float32", False)  # it only looks
         encoder = encoder_digest(sam)
         tiles: dict[str, list[EmbeddedTile]] = {side: [] for side in SIDES}
         for (file, scene), side in zip(found, sides, strict=True):

@@ -17,12 +17,11 @@ import numpy.typing as npt
 import torch
 from filelock import FileLock
 from segment_anything.modeling import Sam
-from segment_anything.utils.transforms import ResizeLongestSide
 
 from isagrsc2 import __version__
 from isagrsc2.errors import InputError
 from isagrsc2.files import replacing
-from isagrsc2.segmenters.sam import SamEmbedding, SamSegmenter
+from isagrsc2.segmenters.sam.segmenter import SamEmbedding, SamSegmenter
 
 Features = npt.NDArray[np.float16]  # (C, h, w)
 Bounds = tuple[int, int, int, int]  # x0, y0, x1, y1, scene px, the last two exclusive
@@ -128,20 +127,12 @@ def look_at(segmenter: SamSegmenter, image: npt.NDArray[np.uint8]) -> Features:
     return np.asarray(features.cpu().numpy(), np.float16)
 
 
-def restore(features: Features, image_shape: tuple[int, int], sam: Sam, device: torch.device) -> SamEmbedding:
+def restore(segmenter: SamSegmenter, features: Features, image_shape: tuple[int, int]) -> SamEmbedding:
     """The embedding of an image as ``SamSegmenter.embed`` gives it, from features that were kept.
 
     Args:
+        segmenter: of the model the features are of.
         features: (C, h, w).
         image_shape: (H, W) of the image, px.
-        sam: the model the features are of.
-        device: where they are wanted.
     """
-    height, width = sam.prompt_encoder.mask_input_size
-    return SamEmbedding(
-        tile_shape=image_shape,
-        mask_shape=(height, width),
-        scale=max(height, width) / max(image_shape),
-        input_shape=ResizeLongestSide.get_preprocess_shape(*image_shape, sam.image_encoder.img_size),
-        features=torch.from_numpy(features).to(device, torch.float32)[None],  # (1, C, h, w)
-    )
+    return segmenter.remember(torch.from_numpy(features)[None], image_shape)  # (1, C, h, w)

@@ -4,7 +4,7 @@ import copy
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from isagrsc2.prompt_training.sam.embedding_cache import encoder_digest, restore
 from isagrsc2.prompt_training.sam.losses import SamLoss
 from isagrsc2.prompt_training.sam.recalibration import IDENTITY, FloatArray, Recalibration, ScoreLine, fold
 from isagrsc2.segmenters.protocol import Segmenter
-from isagrsc2.segmenters.sam import SamEmbedding, SamSegmenter, build_sam
+from isagrsc2.segmenters.sam.checkpoint import build_sam
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter, batch_on
 from isagrsc2.training.divergence import DivergedError
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class SamDecoderModule(PromptableModule):
         model: str,
         checkpoint: str,
         weights_dir: str,
-        batch: int,
+        batch: Mapping[str, int],
         stability_offset: float,
         trained_on: Mapping[str, Any],
         loss: SamLoss,
@@ -95,7 +96,7 @@ class SamDecoderModule(PromptableModule):
             model: see ``SamSegmenter``.
             checkpoint: see ``SamSegmenter``; the weights to start from.
             weights_dir: see ``SamSegmenter``.
-            batch: prompts of a decoder call in validation.
+            batch: prompts of a decoder call in validation, see ``SamSegmenter``.
             stability_offset: see ``SamSegmenter``.
             trained_on: the option of the data, plain values; kept, so that an evaluation can tell what was seen in training.
             loss: of one image's prompts.
@@ -131,9 +132,11 @@ class SamDecoderModule(PromptableModule):
         """What the decoder's scores go through."""
         return self._line
 
-    def segmenter(self) -> Segmenter:
+    def segmenter(self) -> SamSegmenter:
         """Answers with the weights as they are now, and with recalibrated scores; shares all but the decoder's weights."""
-        return SamSegmenter.from_model(self._recalibrated(), str(self.device), self._batch, self._stability_offset)
+        batch = batch_on(self.device, self._batch)
+        # Full precision, whatever training has. Compiling would not pay: every validation has other weights.
+        return SamSegmenter.from_model(self._recalibrated(), str(self.device), batch, self._stability_offset, "float32", False)
 
     def write_weights(self, folder: Path) -> Path:
         """Write all of SAM with the names of the published files, scores recalibrated.
@@ -158,7 +161,9 @@ class SamDecoderModule(PromptableModule):
     def embed(self, segmenter: Segmenter, item: PromptedImage) -> Any:
         """What the encoder saw of an image: from the cache where it was kept."""
         if isinstance(item, EmbeddedImage):
-            return self._restore(item)
+            height, width = item.labels.shape
+            own = cast(SamSegmenter, segmenter)  # what ``segmenter`` gave
+            return restore(own, item.features, (height, width))
         return super().embed(segmenter, item)
 
     def answer(self, item: PromptedImage) -> Answers:
@@ -261,10 +266,6 @@ class SamDecoderModule(PromptableModule):
         parcels = labels[rows, columns][:, None, None]  # (P, 1, 1)
         targets = (labels == parcels) & (parcels != NO_PARCEL)  # (P, h, w)
         return self._loss(logits.float(), scores.float(), targets, labels != UNKNOWN)
-
-    def _restore(self, item: EmbeddedImage) -> SamEmbedding:
-        height, width = item.labels.shape
-        return restore(item.features, (height, width), self.sam, self.device)
 
     def _recalibrated(self) -> Sam:
         """SAM with a decoder of its own, whose scores are recalibrated."""
