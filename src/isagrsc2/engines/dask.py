@@ -75,6 +75,8 @@ class DaskEngine:
         self._retries = retries
         self._wait_seconds = wait_seconds
         self._opened = ExitStack()
+        # Names of the workers of ``local`` that were dead when last looked at.
+        self._dead: set[Any] = set()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result | Lost[Item]]:
         """See ``Engine``; results come as they are finished."""
@@ -94,7 +96,7 @@ class DaskEngine:
                 f"workers of {self._scheduler} have no {error.name}; install there what is installed here."
             ) from None
         try:
-            schedule = Schedule(client, name, self._scheduler, self._resources, self._retries, self._wait_seconds)
+            schedule = Schedule(client, name, self._scheduler, self._resources, self._retries, self._wait_seconds, self._revive)
             yield from schedule.run(todo)
         finally:
             with suppress(OSError):  # likewise, or the scheduler is gone
@@ -145,6 +147,23 @@ class DaskEngine:
         if self._dashboard != NONE:
             logger.info("dask's page: %s", cluster.dashboard_link)
         return self._opened.enter_context(Client(cluster, set_as_default=False))
+
+    def _revive(self) -> None:
+        """Replace workers of ``local`` that dask gives up.
+
+        It does so with those that die before it has taken note that they began, and with those that need long to begin again.
+        """
+        cluster = self._client.cluster
+        if self._scheduler != LOCAL or cluster is None:
+            return
+        dead = {name for name, nanny in cluster.workers.items() if nanny.process is None or not nanny.process.is_alive()}
+        # What is dead for one moment only dask starts again itself.
+        for name in dead & self._dead:
+            cluster.sync(cluster.workers.pop(name).close)
+        self._dead = dead
+        if gone := self._workers - len(cluster.workers):
+            logger.warning("%d of %d workers are gone for good; others take their places", gone, self._workers)
+            cluster.scale(self._workers)
 
     def _connect(self) -> "Client":
         from distributed import Client

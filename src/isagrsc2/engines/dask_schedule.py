@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
@@ -49,10 +49,18 @@ class Schedule:
         resources: what one item needs of its worker.
         retries: further attempts at an item.
         wait_seconds: how long to wait while no worker can compute anything.
+        revive: is called now and then while workers are missing; starts them again where that is this program's task.
     """
 
     def __init__(
-        self, client: Client, name: str, scheduler: str, resources: Mapping[str, float], retries: int, wait_seconds: float
+        self,
+        client: Client,
+        name: str,
+        scheduler: str,
+        resources: Mapping[str, float],
+        retries: int,
+        wait_seconds: float,
+        revive: Callable[[], None],
     ) -> None:
         self._client = client
         self._name = name
@@ -60,16 +68,17 @@ class Schedule:
         self._resources = dict(resources)
         self._retries = retries
         self._wait_seconds = wait_seconds
+        self._revive = revive
         self._waiting: deque[_Task] = deque()
         self._suspects: deque[_Task] = deque()
         self._running: dict[Future, _Task] = {}
-        self._slots = 0
+        self._slots = self._most = 0
         self._looked = self._could_compute = time.monotonic()
 
     def run(self, items: Iterable[Any]) -> Iterator[Any]:
         """Yield results and ``Lost``; see ``Engine.map``."""
         self._waiting.extend(_Task(item) for item in items)
-        self._slots = self._count_slots()
+        self._slots = self._most = self._count_slots()
         try:
             while self._waiting or self._suspects or self._running:
                 self._submit()
@@ -114,6 +123,9 @@ class Schedule:
         if now - self._looked < _GLANCE:
             return
         had, self._slots, self._looked = self._slots, self._count_slots(), now
+        self._most = max(self._most, self._slots)
+        if self._slots < self._most:
+            self._revive()
         if self._slots:
             self._could_compute = now
             return
