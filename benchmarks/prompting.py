@@ -35,6 +35,7 @@ from isagrsc2.reference.reading import read_reference
 from isagrsc2.scene.sources import Source
 from isagrsc2.scene.tiling import Tile
 from isagrsc2.segmenters.protocol import FloatArray
+from isagrsc2.tasks.configured_method import configure_method
 from isagrsc2.tasks.smallest_area import smallest_area
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,8 +85,7 @@ def configured(overrides: list[str]) -> DictConfig:
 def measure(overrides: list[str]) -> dict[str, list[float]]:
     """Segment every scene of a configuration; figures by scene, NaN where undefined."""
     cfg = configured(overrides)
-    names = ("tiling", "segmenter", "prompting", "refinement", "merging", "stitching")
-    method = Method(**{name: instantiate(cfg[name], _convert_="all") for name in names})
+    method = configure_method(cfg)
     rows = [measure_scene(source, method, cfg) for source in instantiate(cfg.scene, _convert_="all").sources()]
     return {name: [float("nan") if row[name] is None else float(row[name]) for row in rows] for name in rows[0]}
 
