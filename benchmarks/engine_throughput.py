@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from isagrsc2.parts import PartStore
-from isagrsc2.pipeline import TileDone, delineate
+from isagrsc2.pipeline import TileDone, segment_tiles
 from isagrsc2.scene.tiling import Tile
 from isagrsc2.tasks.configured_method import configure_method
 from isagrsc2.tasks.smallest_area import smallest_area
@@ -41,7 +41,7 @@ class Times:
         self.done: list[float] = []
 
     def announce(self, todo: list[Tile], done: list[Tile]) -> Callable[[TileDone], None]:  # noqa: ARG002
-        """See ``delineate``."""
+        """See ``segment_tiles``."""
         return lambda tile: self.done.append(time.perf_counter())  # noqa: ARG005
 
     @property
@@ -66,7 +66,7 @@ def measure(option: str, overrides: list[str], folder: Path) -> Times:
     with scene:
         min_area = smallest_area(scene, cfg.parcels.min_area_m2, cfg.parcels.min_area_px)
         times = Times()
-        delineate(scene, method, min_area, PartStore.open(folder / "parts", {}), engine, times.announce)
+        segment_tiles(scene, method, min_area, PartStore.open(folder / "parts", {}), engine, times.announce)
     engine.close()
     return times
 

@@ -76,16 +76,21 @@ class PartStore:
     def read(self, tile: Tile) -> Part:
         """Read a tile's part."""
         arrow = pyarrow.parquet.read_table(self.path(tile))
-        valid = _unpack(arrow.schema.metadata[_VALID], (int(tile.window.height), int(tile.window.width)))
+        valid = _unpack(arrow.schema.metadata[_VALID], tile)
         polygons = shapely.from_wkb(arrow.column("geometry").to_numpy(zero_copy_only=False))
         scores, stability, rounds = (arrow.column(name).to_numpy() for name in ("score", "stability", "round"))
         return Part(tile.bounds, tile.core_bounds, valid, polygons, scores, stability, rounds)
+
+    def valid(self, tile: Tile) -> npt.NDArray[np.bool_]:
+        """Read (H, W) bool of a tile's window only: which pixels hold data."""
+        return _unpack(pyarrow.parquet.read_schema(self.path(tile)).metadata[_VALID], tile)
 
 
 def _pack(mask: npt.NDArray[np.bool_]) -> bytes:
     return base64.b64encode(zlib.compress(np.packbits(mask).tobytes()))
 
 
-def _unpack(packed: bytes, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _unpack(packed: bytes, tile: Tile) -> npt.NDArray[np.bool_]:
+    shape = int(tile.window.height), int(tile.window.width)
     bits = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
     return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(bool)

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Protocol
 
 import geopandas
@@ -17,8 +18,9 @@ from isagrsc2.classification.segments import classify_segments
 from isagrsc2.delineation.merging import Merging
 from isagrsc2.delineation.rounds import Prompting, find_segments
 from isagrsc2.delineation.segments import Segments
-from isagrsc2.delineation.stitching import Part, Stitching, stitch
+from isagrsc2.delineation.stitching import Part, Stitched, Stitching, stitch
 from isagrsc2.engines.engine import Engine, EngineError, Lost
+from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.parcels.table import SEGMENT_COLUMNS, empty_segments
 from isagrsc2.parts import PartStore
 from isagrsc2.scene.polygons import polygonise
@@ -31,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 # Parts in memory while tiles are stitched; one of 1024 px takes some 1.3 MB.
 _PARTS_AT_HAND = 128
+
+# Segments that are classified, simplified and written together; some 10 MB.
+_ROWS = 2048
 
 # How long a part that another machine wrote may stay unseen, s: network file systems remember for a minute what was not there.
 _UNSEEN = 120.0
@@ -83,24 +88,22 @@ class TileDone:
 
 
 @dataclass(frozen=True)
-class Delineated:
-    """A scene without classes.
+class Parts:
+    """A scene whose tiles are done; what they found lies in the store.
 
     Attributes:
-        segments: table with ``SEGMENT_COLUMNS``, all unclassified; pixel-exact polygons, scene px.
         valid_pixels: px of the scene that hold data, without those that only lost tiles answer for.
         computed: tiles segmented now.
         reused: tiles whose parts were there.
-        lost: tiles that could not be segmented, row by row; where they are, there are gaps.
+        lost: tiles that could not be segmented, by name; where they are, there are gaps.
         seconds: per stage, summed over tiles.
         memory_mb: peak per stage, that of the worst tile.
     """
 
-    segments: geopandas.GeoDataFrame
     valid_pixels: int
     computed: int
     reused: int
-    lost: list[Lost[Tile]]
+    lost: dict[str, Lost[Tile]]
     seconds: dict[str, float]
     memory_mb: dict[str, float]
 
@@ -133,15 +136,15 @@ def segment_tile(scene: Scene, method: Method, min_area: float, store: PartStore
     return TileDone(tile, len(polygons), watch.seconds, watch.memory_mb)
 
 
-def delineate(
+def segment_tiles(
     scene: Scene,
     method: Method,
     min_area: float,
     store: PartStore,
     engine: Engine,
     announce: Callable[[list[Tile], list[Tile]], Callable[[TileDone], None]],
-) -> Delineated:
-    """Find the segments of a scene.
+) -> Parts:
+    """Segment the tiles of a scene.
 
     Args:
         scene: the raster, open.
@@ -168,33 +171,43 @@ def delineate(
         _await_part(store, done.tile)
         watch.add(done.seconds, done.memory_mb)
         tell(done)
+    valid_pixels = sum(_valid_in_core(tile, store.valid(tile)) for tile in tiles if tile.name not in lost)
+    return Parts(valid_pixels, len(todo) - len(lost), len(tiles) - len(todo), lost, watch.seconds, watch.memory_mb)
 
+
+def stitch_parts(
+    scene: Scene, method: Method, min_area: float, store: PartStore, parts: Parts
+) -> Iterator[geopandas.GeoDataFrame]:
+    """Join what the tiles of a scene found.
+
+    Args:
+        scene: the raster.
+        method: how.
+        min_area: minimum mapping unit, px.
+        store: where the parts lie.
+        parts: of all tiles.
+
+    Yields:
+        Tables with ``SEGMENT_COLUMNS``, all unclassified; pixel-exact polygons, scene px, from the scene's top to its bottom.
+        At least one; only the sole one may be without rows.
+    """
+    tiles = method.tiling.tiles(scene.width, scene.height)
     # A tile, those around it and all between are at hand; of very wide scenes parts are read again for the next row.
     width = sum(tile.bounds[1] == 0 for tile in tiles)
 
     @lru_cache(maxsize=min(2 * width + 3, _PARTS_AT_HAND))
     def load(number: int) -> Part:
         tile = tiles[number]
-        return _gap(tile) if tile.name in lost else store.read(tile)
+        return _gap(tile) if tile.name in parts.lost else store.read(tile)
 
-    with watch.stage("stitch"):
-        size = scene.width, scene.height
-        stitched = list(stitch([tile.bounds for tile in tiles], load, size, min_area, method.stitching))
-        valid_pixels = sum(_valid_in_core(load(number)) for number in range(len(tiles)))
-    columns = {
-        "parcel_id": np.arange(1, len(stitched) + 1),
-        "class_name": ["unclassified"] * len(stitched),
-        "p_cultivated": np.full(len(stitched), np.nan),
-        "score": [parcel.score for parcel in stitched],
-        "round": [parcel.round for parcel in stitched],
-    }
-    segments = empty_segments()
-    if stitched:
-        polygons = [parcel.polygon for parcel in stitched]
-        segments = geopandas.GeoDataFrame(columns, geometry=polygons).astype(SEGMENT_COLUMNS)
-    computed, reused = len(todo) - len(lost), len(tiles) - len(todo)
-    gaps = [lost[name] for name in sorted(lost)]
-    return Delineated(segments, valid_pixels, computed, reused, gaps, watch.seconds, watch.memory_mb)
+    size = scene.width, scene.height
+    stitched = stitch([tile.bounds for tile in tiles], load, size, min_area, method.stitching)
+    found = 0
+    while batch := list(islice(stitched, _ROWS)):
+        yield _table(batch, found + 1)
+        found += len(batch)
+    if not found:
+        yield empty_segments()
 
 
 def classify(scene: Scene, segments: geopandas.GeoDataFrame, classifier: Classifier, batch: int) -> geopandas.GeoDataFrame:
@@ -203,12 +216,26 @@ def classify(scene: Scene, segments: geopandas.GeoDataFrame, classifier: Classif
     return segments.assign(class_name=names, p_cultivated=p_cultivated).astype(SEGMENT_COLUMNS)
 
 
-def coverage_by_round(segments: geopandas.GeoDataFrame, valid_pixels: int, rounds: int) -> list[float]:
+def coverage_by_round(segments: Batches, valid_pixels: int, rounds: int) -> list[float]:
     """Share of the valid pixels covered after round 1, after rounds 1 and 2, ...; 0 where nothing is valid."""
-    areas = shapely.area(segments.geometry.to_numpy())
-    found = segments["round"].to_numpy()
-    total = max(valid_pixels, 1)
-    return [float(areas[found <= number].sum() / total) for number in range(1, rounds + 1)]
+    areas = np.zeros(rounds + 1)
+    for table in segments:
+        found = table["round"].to_numpy()
+        known = found <= rounds
+        areas += np.bincount(found[known], shapely.area(table.geometry.to_numpy()[known]), rounds + 1)
+    return [float(share) for share in np.cumsum(areas)[1:] / max(valid_pixels, 1)]
+
+
+def _table(stitched: Sequence[Stitched], first_id: int) -> geopandas.GeoDataFrame:
+    """Stitched parcels as a table; ids go up from the first one."""
+    columns = {
+        "parcel_id": np.arange(first_id, first_id + len(stitched)),
+        "class_name": ["unclassified"] * len(stitched),
+        "p_cultivated": np.full(len(stitched), np.nan),
+        "score": [parcel.score for parcel in stitched],
+        "round": [parcel.round for parcel in stitched],
+    }
+    return geopandas.GeoDataFrame(columns, geometry=[parcel.polygon for parcel in stitched]).astype(SEGMENT_COLUMNS)
 
 
 def _await_part(store: PartStore, tile: Tile) -> None:
@@ -229,7 +256,7 @@ def _gap(tile: Tile) -> Part:
     return Part(tile.bounds, tile.core_bounds, valid, none.astype(object), none, none, none.astype(np.int16))
 
 
-def _valid_in_core(part: Part) -> int:
-    x0, y0, x1, y1 = part.core
-    dx, dy = part.bounds[:2]
-    return int(np.count_nonzero(part.valid[y0 - dy : y1 - dy, x0 - dx : x1 - dx]))
+def _valid_in_core(tile: Tile, valid: npt.NDArray[np.bool_]) -> int:
+    x0, y0, x1, y1 = tile.core_bounds
+    dx, dy = tile.bounds[:2]
+    return int(np.count_nonzero(valid[y0 - dy : y1 - dy, x0 - dx : x1 - dx]))

@@ -35,9 +35,9 @@ MakeResult = Callable[..., SceneResult]
 
 @pytest.fixture
 def make_result(tmp_path: Path) -> MakeResult:
-    """A result for a label raster: the scene is written as GeoTIFF, or as PNG without a CRS."""
+    """A result for a label raster, in batches of so many rows: the scene is written as GeoTIFF, or as PNG without a CRS."""
 
-    def make(labels: np.ndarray = LABELS, crs: CRS | None = UTM, tolerance_px: float = 0.0) -> SceneResult:
+    def make(labels: np.ndarray = LABELS, crs: CRS | None = UTM, tolerance_px: float = 0.0, rows: int = 1000) -> SceneResult:
         height, width = labels.shape
         path = tmp_path / ("field.png" if crs is None else "field.tif")
         image = np.random.default_rng(0).integers(40, 200, (3, height, width), dtype=np.uint8)
@@ -65,8 +65,9 @@ def make_result(tmp_path: Path) -> MakeResult:
                 },
                 geometry=list(polygons),
             )
-        parcels = to_parcels(segments, scene.transform, scene.crs, tolerance_px)
-        return SceneResult(scene, segments, parcels, {"coverage": [0.8, float("nan")], "name": "field"}, None)
+        batches = [segments.iloc[start : start + rows].reset_index(drop=True) for start in range(0, max(len(ids), 1), rows)]
+        parcels = list(to_parcels(batches, scene.transform, scene.crs, tolerance_px))
+        return SceneResult(scene, batches, parcels, {"coverage": [0.8, float("nan")], "name": "field"}, None)
 
     return make
 

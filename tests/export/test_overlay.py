@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
 from rasterio.crs import CRS
 
@@ -7,6 +8,7 @@ from isagrsc2.export.overlay import Overlay, _legend
 from isagrsc2.export.palette import colour_neighbours
 from isagrsc2.export.sheet import LegendEntry, _round_length, compose_sheet
 
+NONE = np.zeros(0, object), np.zeros(0, np.int64)
 OVERLAY = Overlay(max_size=400, max_enlargement=20.0, opacity=0.5, line_width=1.5)
 
 
@@ -66,10 +68,19 @@ def test_scale_bar_is_a_round_length():
 
 def test_neighbours_differ():
     # A chessboard of 8 x 8 fields: every field has 8 neighbours, 4 colours are enough.
-    from shapely import box
+    fields = np.array([shapely.box(x, y, x + 1, y + 1) for x in range(8) for y in range(8)], dtype=object)
+    upper = fields[shapely.bounds(fields)[:, 1] < 4]
+    lower = fields[shapely.bounds(fields)[:, 1] >= 4]
+    first = colour_neighbours(upper, 0.1, 6, NONE)
+    second = colour_neighbours(lower, 0.1, 6, (upper, first))
+    assert np.array_equal(first, colour_neighbours(upper, 0.1, 6, NONE))
+    in_batches = np.concatenate([first.reshape(8, 4), second.reshape(8, 4)], axis=1)
+    for colours in (colour_neighbours(fields, 0.1, 6, NONE).reshape(8, 8), in_batches):
+        check_chessboard(colours)
+    assert colour_neighbours(fields[:0], 0.1, 6, NONE).shape == (0,)
 
-    fields = np.array([box(x, y, x + 1, y + 1) for x in range(8) for y in range(8)], dtype=object)
-    colours = colour_neighbours(fields, 0.1, 6).reshape(8, 8)
+
+def check_chessboard(colours):
     for dx, dy in ((0, 1), (1, 0), (1, 1), (1, -1)):
         shifted = np.roll(colours, (-dx, -dy), (0, 1))
         inside = np.ones((8, 8), bool)
@@ -78,7 +89,6 @@ def test_neighbours_differ():
         inside[:, : 1 if dy == -1 else 0] = False
         assert (colours != shifted)[inside].all()
     assert set(colours.ravel()) <= set(range(6))
-    assert colour_neighbours(fields[:0], 0.1, 6).shape == (0,)
 
 
 def test_sheet_takes_any_name_and_a_long_legend():
@@ -88,3 +98,14 @@ def test_sheet_takes_any_name_and_a_long_legend():
     assert sheet.shape[1] == 260 + 2 * 14
     left = (sheet.shape[1] - 60) // 2
     assert (sheet == 0).all(axis=2)[:, left : left + 60].sum() >= 50 * 60  # the map is there, whole
+
+
+def test_batches_change_the_colours_at_most(make_result):
+    # What is covered, hatched and outlined is the same; which of its class's colours a parcel has may depend on the batch.
+    labels = np.kron(np.arange(1, 49).reshape(8, 6), np.ones((9, 11), np.int32)).astype(np.int32)
+    whole, parts = (OVERLAY.draw(make_result(labels=labels, rows=rows)).astype(int) for rows in (1000, 7))
+    assert whole.shape == parts.shape
+    grey = (whole == parts).all(axis=2)
+    assert grey.mean() > 0.5
+    legend = [_legend(make_result(labels=labels, rows=rows).parcels) for rows in (1000, 7)]
+    assert legend[0] == legend[1]

@@ -113,7 +113,7 @@ def test_the_image_is_not_mirrored(opened, make_result, tmp_path):
 
 def test_filters_narrow_map_table_and_histogram(opened, make_result):
     result = make_result(labels=GRID)
-    parcels = result.parcels
+    (parcels,) = result.parcels
     page = opened(result)
     place = (10 * 21, 10 * 5)  # m, in parcel 2, which is not cultivated
     before = colour_at(page, *place)
@@ -204,7 +204,7 @@ def test_map_and_table_select_each_other(opened, make_result):
 def test_layers_and_colours(opened, make_result, tmp_path):
     result = make_result(labels=GRID, crs=None)
     path = tmp_path / "reference.parquet"
-    result.segments[["geometry"]].to_parquet(path)
+    result.segments[0][["geometry"]].to_parquet(path)
     last = {"area_iou": 1.0, "area_precision": 1.0, "area_recall": 1.0}
     compared = {"path": str(path), "areas_only": True, "predictions": "cultivated segments", "rounds": [last]}
     page = opened(dataclasses.replace(result, metrics={"reference": compared}, reference=read_reference(path, result.scene)))

@@ -18,14 +18,17 @@ def read_parquet(path):
     return geopandas.read_parquet(path)
 
 
+@pytest.mark.parametrize("rows", [1000, 3])
 @pytest.mark.parametrize("crs", [None, CRS.from_epsg(32632), CRS.from_epsg(2154)])
-def test_geoparquet_comes_back_equal(make_result, tmp_path, crs):
-    result = make_result(crs=crs)
+def test_geoparquet_comes_back_equal(make_result, tmp_path, crs, rows):
+    (parcels,) = make_result(crs=crs).parcels
+    result = make_result(crs=crs, rows=rows)
     path = GeoParquet("zstd").write(result, tmp_path)
     assert path == tmp_path / "parcels.parquet"
     back = read_parquet(path)
-    assert_geodataframe_equal(back, result.parcels)
-    assert list(back.columns) == list(result.parcels.columns)
+    assert_geodataframe_equal(back, parcels)
+    assert list(back.columns) == list(parcels.columns)
+    assert pyarrow.parquet.ParquetFile(path).num_row_groups == len(result.parcels) == -(-len(parcels) // rows)
 
 
 def test_geoparquet_is_1_1_with_bounding_boxes(make_result, tmp_path):
@@ -42,21 +45,23 @@ def test_geoparquet_is_1_1_with_bounding_boxes(make_result, tmp_path):
     assert set(left["parcel_id"]) == {1, 3}
 
 
+@pytest.mark.parametrize("rows", [1000, 3])
 @pytest.mark.parametrize("crs", [None, CRS.from_epsg(32632)])
-def test_geopackage_comes_back_equal(make_result, tmp_path, crs):
-    result = make_result(crs=crs)
+def test_geopackage_comes_back_equal(make_result, tmp_path, crs, rows):
+    (parcels,) = make_result(crs=crs).parcels
+    result = make_result(crs=crs, rows=rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         path = GeoPackage().write(result, tmp_path)
     assert path == tmp_path / "parcels.gpkg"
     back = geopandas.read_file(path, layer="parcels")
-    assert set(back.columns) == set(result.parcels.columns)
-    assert shapely.equals(back.geometry.to_numpy(), result.parcels.geometry.to_numpy()).all()
+    assert set(back.columns) == set(parcels.columns)
+    assert shapely.equals(back.geometry.to_numpy(), parcels.geometry.to_numpy()).all()
     assert (back.geom_type == "MultiPolygon").all()
-    for name in result.parcels.columns.drop("geometry"):
-        np.testing.assert_array_equal(back[name].to_numpy(), result.parcels[name].to_numpy())
+    for name in parcels.columns.drop("geometry"):
+        np.testing.assert_array_equal(back[name].to_numpy(), parcels[name].to_numpy())
     if crs is not None:
-        assert back.crs == result.parcels.crs
+        assert back.crs == parcels.crs
     assert pyogrio.list_layers(path).tolist() == [["parcels", "MultiPolygon"]]
 
 
@@ -77,7 +82,7 @@ def test_empty_table(make_result, tmp_path, exporter, crs):
     path = exporter.write(result, tmp_path)
     back = read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
     assert len(back) == 0
-    assert set(back.columns) == set(result.parcels.columns)
+    assert set(back.columns) == set(result.parcels[0].columns)
 
 
 def test_what_fails_leaves_the_old_file(make_result, tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from shapely import MultiPolygon, Polygon, box
 
-from isagrsc2.parcels import simplify_together
+from isagrsc2.parcels import simplify_batches, simplify_together
 from isagrsc2.scene.polygons import polygonise
 
 
@@ -182,3 +182,51 @@ def test_what_is_not_along_pixels_is_refused():
 
 def test_nothing():
     assert len(simplify_together(np.array([], dtype=object), 1.0)) == 0
+
+
+def in_batches(geometries, numbers, tolerance):
+    """Simplify in batches given by a number for each polygon; the answer in the order of the polygons."""
+    batches = [geometries[numbers == number] for number in range(numbers.max() + 1)]
+    after = np.empty(len(geometries), object)
+    for number, simplified in enumerate(simplify_batches(batches, tolerance)):
+        after[numbers == number] = simplified
+    return after
+
+
+@given(
+    labels=arrays.arrays(np.int32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 4)),
+    tolerance=st.sampled_from([0.0, 0.75, 1.5, 4.0]),
+    seed=st.integers(0, 20),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_partition_in_any_batches(labels, tolerance, seed):
+    before = outline(np.kron(labels, np.ones((2, 2), np.int32)) if labels.size < 30 else labels)
+    if len(before):
+        numbers = np.random.default_rng(seed).integers(0, 3, len(before))
+        check(before, in_batches(before, numbers, tolerance), tolerance)
+
+
+@pytest.mark.parametrize("degrees", [2, 20, 33])
+def test_batches_change_nothing_where_borders_keep_their_distance(degrees):
+    before = outline(turned_fields(degrees))
+    numbers = (shapely.bounds(before)[:, 1] // 40).astype(int)
+    after = in_batches(before, numbers, 1.5)
+    check(before, after, 1.5)
+    assert shapely.equals_exact(shapely.normalize(after), shapely.normalize(simplify_together(before, 1.5))).all()
+
+
+def test_batches_of_ragged_parcels_close_together():
+    # Stripes 1 px wide whose steps lie side by side: borders would meet when simplified, also across batches.
+    rng = np.random.default_rng(1)
+    shift = np.cumsum(rng.integers(-1, 2, 120)) + 40
+    labels = np.stack([(np.arange(80) > s).astype(int) + (np.arange(80) > s + 1) + (np.arange(80) > s + 2) + 1 for s in shift])
+    before = outline(labels)
+    for numbers in ([0, 1, 2, 3], [3, 1, 0, 2], [0, 1, 0, 1]):
+        check(before, in_batches(before, np.array(numbers), 3.0), 3.0)
+
+
+def test_batches_without_polygons_are_passed_over():
+    square = np.array([box(0, 0, 2, 2)], object)
+    first, second, third = simplify_batches([np.zeros(0, object), square, np.zeros(0, object)], 1.0)
+    assert (len(first), len(third)) == (0, 0)
+    assert second[0].equals(square[0])

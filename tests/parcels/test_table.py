@@ -35,7 +35,7 @@ def make_segments(labels):
 
 def test_unit_squares_in_utm():
     # Four pixels of 10 m: 100 m² each within 0.1 %, as the map's scale is 0.9996.
-    parcels = to_parcels(make_segments([[1, 2], [3, 4]]), TRANSFORM, UTM, 1.5)
+    (parcels,) = to_parcels([make_segments([[1, 2], [3, 4]])], TRANSFORM, UTM, 1.5)
     assert list(parcels.columns) == [
         "parcel_id",
         "geometry",
@@ -55,7 +55,7 @@ def test_unit_squares_in_utm():
 
 
 def test_without_crs_sizes_are_pixels():
-    parcels = to_parcels(make_segments([[1, 1], [3, 1]]), TRANSFORM, None, 0.0)
+    (parcels,) = to_parcels([make_segments([[1, 1], [3, 1]])], TRANSFORM, None, 0.0)
     assert list(parcels.columns) == parcel_columns(georeferenced=False)
     assert parcels["area_px"].tolist() == [3, 1]
     assert parcels["perimeter_px"].tolist() == [8, 4]
@@ -74,7 +74,7 @@ def test_without_crs_sizes_are_pixels():
 def test_sizes_on_the_ellipsoid(transform, crs):
     # At 60° N 0.0001° are 5.580 m x 11.141 m = 62.17 m²; 20 m of Web Mercator 400 / 3.9866 = 100.33 m²;
     # the rotated pixel's sides are 10 m: 100.08 m².
-    parcels = to_parcels(make_segments([[1, 1], [1, 2]]), transform, crs, 0.0)
+    (parcels,) = to_parcels([make_segments([[1, 1], [1, 2]])], transform, crs, 0.0)
     pixel = {4326: 62.17, 3857: 100.33, 32632: 100.08}[crs.to_epsg()]
     np.testing.assert_allclose(parcels["area_m2"], [3 * pixel, pixel], rtol=1e-3)
 
@@ -83,7 +83,7 @@ def test_shells_are_anticlockwise_in_the_map():
     labels = np.ones((5, 5), int)
     labels[2, 2] = 2
     for crs in (UTM, None):
-        parcels = to_parcels(make_segments(labels), TRANSFORM, crs, 0.0)
+        (parcels,) = to_parcels([make_segments(labels)], TRANSFORM, crs, 0.0)
         assert parcels.geometry[0].exterior.is_ccw
         assert not parcels.geometry[0].interiors[0].is_ccw
 
@@ -95,7 +95,7 @@ def test_shells_are_anticlockwise_in_the_map():
 )
 def test_any_partition(labels, frame):
     crs, transform = frame
-    parcels = to_parcels(make_segments(labels), transform, crs, 1.5)
+    (parcels,) = to_parcels([make_segments(labels)], transform, crs, 1.5)
     geometries = parcels.geometry.to_numpy()
     assert shapely.is_valid(geometries).all()
     assert shapely.coverage_is_valid(geometries)
@@ -105,8 +105,8 @@ def test_any_partition(labels, frame):
 
 @pytest.mark.parametrize("crs", [UTM, None])
 def test_no_parcel_keeps_the_schema(crs):
-    empty = to_parcels(empty_segments(), TRANSFORM, crs, 1.5)
-    some = to_parcels(make_segments([[1]]), TRANSFORM, crs, 1.5)
+    (empty,) = to_parcels([empty_segments()], TRANSFORM, crs, 1.5)
+    (some,) = to_parcels([make_segments([[1]])], TRANSFORM, crs, 1.5)
     assert len(empty) == 0
     assert list(empty.columns) == list(some.columns)
     assert (empty.dtypes == some.dtypes).all()

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
+import pandas
 import pytest
 import shapely
 
@@ -19,7 +21,7 @@ from isagrsc2.delineation.stitching import Stitching
 from isagrsc2.engines.engine import EngineError, Lost
 from isagrsc2.engines.local import LocalEngine
 from isagrsc2.parts import PartStore
-from isagrsc2.pipeline import Delineated, Method, TileDone, coverage_by_round, delineate
+from isagrsc2.pipeline import Method, Parts, TileDone, coverage_by_round, segment_tiles, stitch_parts
 from isagrsc2.scene.polygons import rasterise
 from isagrsc2.scene.raster import Scene, open_scene
 from isagrsc2.scene.stretch import NoStretch
@@ -53,7 +55,8 @@ class ColourSegmenter:
         colours = embedding.image[points[:, 1].astype(int), points[:, 0].astype(int)]
         masks = embedding.image[None] == colours[:, None, None]
         ones = np.ones((len(points), 1), np.float32)
-        return DenseCandidates(masks[:, None].astype(np.float32), ones, ones, lambda logits: logits > 0)
+        logits = masks[:, None].astype(np.float32)
+        return DenseCandidates(logits, ones, lambda some: np.ones(len(some), np.float32), lambda some: some > 0)
 
 
 def method(segmenter: Any, size: int, overlap: int = 16) -> Method:
@@ -84,8 +87,26 @@ def fields(write_raster: Callable[..., Path]) -> tuple[Scene, np.ndarray]:
     return open_scene(path, "auto", NoStretch()), labels
 
 
-def run(scene: Scene, method: Method, folder: Path, workers: int = 1) -> Delineated:
-    return delineate(scene, method, 4.0, PartStore.open(folder, {}), LocalEngine(workers), silent)
+@dataclass(frozen=True)
+class Found:
+    """What both halves of the way give."""
+
+    parts: Parts
+    batches: list[geopandas.GeoDataFrame]
+
+    @property
+    def segments(self) -> geopandas.GeoDataFrame:
+        return pandas.concat(self.batches, ignore_index=True)
+
+
+def find(scene: Scene, method: Method, folder: Path, engine: Any) -> Found:
+    store = PartStore.open(folder, {})
+    parts = segment_tiles(scene, method, 4.0, store, engine, silent)
+    return Found(parts, list(stitch_parts(scene, method, 4.0, store, parts)))
+
+
+def run(scene: Scene, method: Method, folder: Path, workers: int = 1) -> Found:
+    return find(scene, method, folder, LocalEngine(workers))
 
 
 @pytest.mark.parametrize("size", [200, 48, 33])
@@ -101,14 +122,14 @@ def test_fields_come_back_exactly_whatever_the_tiles(fields: tuple[Scene, np.nda
 def test_coverage_counts_valid_pixels_only(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
     scene, _ = fields
     found = run(scene, method(ColourSegmenter(), 48), tmp_path)
-    assert found.valid_pixels == 100 * 80 - 60
-    assert coverage_by_round(found.segments, found.valid_pixels, 2) == [1.0, 1.0]
+    assert found.parts.valid_pixels == 100 * 80 - 60
+    assert coverage_by_round(found.batches, found.parts.valid_pixels, 2) == [1.0, 1.0]
 
 
 def test_every_tile_is_embedded_once_in_two_rounds(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
     segmenter = ColourSegmenter()
     found = run(fields[0], method(segmenter, 48), tmp_path)
-    assert len(segmenter.embedded) == found.computed == len(Tiling(48, 16).tiles(100, 80))
+    assert len(segmenter.embedded) == found.parts.computed == len(Tiling(48, 16).tiles(100, 80))
 
 
 def test_finished_tiles_are_not_computed_again(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
@@ -117,8 +138,8 @@ def test_finished_tiles_are_not_computed_again(fields: tuple[Scene, np.ndarray],
     lost.unlink()
     segmenter = ColourSegmenter()
     second = run(fields[0], method(segmenter, 48), tmp_path)
-    assert len(segmenter.embedded) == second.computed == 1
-    assert second.reused == first.computed - 1
+    assert len(segmenter.embedded) == second.parts.computed == 1
+    assert second.parts.reused == first.parts.computed - 1
     assert second.segments.equals(first.segments)
 
 
@@ -142,8 +163,8 @@ def test_without_a_valid_pixel_nothing_is_embedded(write_raster: Callable[..., P
     scene = open_scene(write_raster("none.tif", np.zeros((40, 40, 3), np.uint8), nodata=0), "auto", NoStretch())
     segmenter = ColourSegmenter()
     found = run(scene, method(segmenter, 32), tmp_path / "parts")
-    assert (len(found.segments), found.valid_pixels, segmenter.embedded) == (0, 0, [])
-    assert coverage_by_round(found.segments, 0, 2) == [0.0, 0.0]
+    assert (len(found.segments), found.parts.valid_pixels, segmenter.embedded) == (0, 0, [])
+    assert coverage_by_round(found.batches, 0, 2) == [0.0, 0.0]
 
 
 @dataclass(frozen=True)
@@ -168,9 +189,9 @@ def test_lost_tiles_are_gaps_and_computed_the_next_time(fields: tuple[Scene, np.
     tiles = Tiling(48, 16).tiles(100, 80)
     gap, other = tiles[5], tiles[0]
     engine = LosingEngine((gap.name, other.name))
-    found = delineate(scene, method(ColourSegmenter(), 48), 4.0, PartStore.open(tmp_path, {}), engine, silent)
-    assert found.lost == [Lost(other, "it was too hard"), Lost(gap, "it was too hard")]  # row by row
-    assert (found.computed, found.reused) == (len(tiles) - 2, 0)
+    found = find(scene, method(ColourSegmenter(), 48), tmp_path, engine)
+    assert found.parts.lost == {tile.name: Lost(tile, "it was too hard") for tile in (other, gap)}
+    assert (found.parts.computed, found.parts.reused) == (len(tiles) - 2, 0)
     burnt = rasterise(found.segments["parcel_id"].to_numpy(), found.segments.geometry.to_numpy(), labels.shape)
     elsewhere = np.ones(labels.shape, bool)
     for tile in (gap, other):
@@ -180,18 +201,18 @@ def test_lost_tiles_are_gaps_and_computed_the_next_time(fields: tuple[Scene, np.
         assert (burnt[y0 + 16 : y1 - 16, x0 + 16 : x1 - 16] == 0).all()  # beyond what the neighbours see
     assert ((burnt > 0) == (labels > 0))[elsewhere].all()
     answered = sum((tile.core.width * tile.core.height) for tile in (gap, other))
-    assert found.valid_pixels == 100 * 80 - answered  # the nodata corner lies in a lost tile
+    assert found.parts.valid_pixels == 100 * 80 - answered  # the nodata corner lies in a lost tile
 
     again = run(scene, method(ColourSegmenter(), 48), tmp_path)
-    assert (again.computed, again.reused, again.lost) == (2, len(tiles) - 2, [])
+    assert (again.parts.computed, again.parts.reused, again.parts.lost) == (2, len(tiles) - 2, {})
     whole = run(scene, method(ColourSegmenter(), 48), tmp_path / "whole")
     assert again.segments.equals(whole.segments)
 
 
 def test_all_tiles_lost_leave_an_empty_map(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:
     engine = LosingEngine(tuple(tile.name for tile in Tiling(48, 16).tiles(100, 80)))
-    found = delineate(fields[0], method(ColourSegmenter(), 48), 4.0, PartStore.open(tmp_path, {}), engine, silent)
-    assert (len(found.segments), found.valid_pixels, found.computed) == (0, 0, 0)
+    found = find(fields[0], method(ColourSegmenter(), 48), tmp_path, engine)
+    assert (len(found.segments), found.parts.valid_pixels, found.parts.computed) == (0, 0, 0)
 
 
 def test_parts_that_were_written_elsewhere_end_it(
@@ -200,4 +221,4 @@ def test_parts_that_were_written_elsewhere_end_it(
     monkeypatch.setattr("isagrsc2.pipeline._UNSEEN", -1.0)
     store = PartStore.open(tmp_path, {})
     with pytest.raises(EngineError, match=r"tile_r.*\.parquet was written, but is not here; choose an output_dir="):
-        delineate(fields[0], method(ColourSegmenter(), 48), 4.0, store, LosingEngine((), elsewhere=True), silent)
+        segment_tiles(fields[0], method(ColourSegmenter(), 48), 4.0, store, LosingEngine((), elsewhere=True), silent)

@@ -55,15 +55,15 @@ def test_an_evaluation_goes_on_where_it_was_stopped(run: Evaluate, monkeypatch: 
     import isagrsc2.tasks.segment as task
 
     done = []
-    delineate = task.delineate
+    segment_tiles = task.segment_tiles
 
     def until_the_second(scene: Any, *rest: Any) -> Any:
         if done:
             raise KeyboardInterrupt
         done.append(scene)
-        return delineate(scene, *rest)
+        return segment_tiles(scene, *rest)
 
-    monkeypatch.setattr(task, "delineate", until_the_second)
+    monkeypatch.setattr(task, "segment_tiles", until_the_second)
     with pytest.raises(SystemExit) as stopped:
         run(*TWO)
     assert stopped.value.code == 130

@@ -188,7 +188,7 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupted(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isagrsc2.tasks.segment.delineate", interrupted)
+    monkeypatch.setattr("isagrsc2.tasks.segment.segment_tiles", interrupted)
     with pytest.raises(SystemExit) as stopped:
         run(*SMALL)
     assert stopped.value.code == 130

@@ -1,17 +1,20 @@
 """The parcels as annotations for object detection tools."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
 from pycocotools import mask as rle
 
-from isagrsc2.export.json_file import write_json
+from isagrsc2.export.json_file import strict_json
 from isagrsc2.export.result import SceneResult
+from isagrsc2.files import replacing
 from isagrsc2.parcels import CLASS_NAMES
 from isagrsc2.scene.polygons import rasterise
 
@@ -25,35 +28,37 @@ class Coco:
 
     def write(self, result: SceneResult, folder: Path) -> Path:
         """See ``Exporter``."""
-        scene, segments = result.scene, result.segments
-        rows = zip(
-            segments.geometry,
-            segments["parcel_id"],
-            segments["class_name"],
-            segments["p_cultivated"],
-            segments["score"],
-            segments["round"],
-            strict=True,
-        )
-        content = {
+        scene, path = result.scene, folder / "parcels_coco.json"
+        head = {
             "info": {"description": f"Parcels of {scene.path.name}"},
             "images": [{"id": 1, "file_name": scene.path.name, "width": scene.width, "height": scene.height}],
             "categories": [{"id": n, "name": name, "supercategory": "land"} for n, name in enumerate(CLASS_NAMES, 1)],
-            "annotations": [
-                {
-                    "id": int(parcel_id),
-                    "image_id": 1,
-                    "category_id": CLASS_NAMES.index(class_name) + 1,
-                    "iscrowd": 0,
-                    "score": float(score),
-                    "p_cultivated": float(p_cultivated),
-                    "round": int(found),
-                    **_mask(polygon, (scene.height, scene.width)),
-                }
-                for polygon, parcel_id, class_name, p_cultivated, score, found in rows
-            ],
         }
-        return write_json(content, folder / "parcels_coco.json", indent=None)
+        # The list of annotations, the last member, is written one by one.
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.write(strict_json(head, None).removesuffix("}") + ', "annotations": [')
+            separator = "\n"
+            for batch in result.segments:
+                for annotation in _annotations(batch, (scene.height, scene.width)):
+                    file.write(separator + strict_json(annotation, None))
+                    separator = ",\n"
+            file.write("\n]}\n")
+        return path
+
+
+def _annotations(segments: geopandas.GeoDataFrame, shape: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    names = ("geometry", "parcel_id", "class_name", "p_cultivated", "score", "round")
+    for polygon, parcel_id, class_name, p_cultivated, score, found in zip(*(segments[name] for name in names), strict=True):
+        yield {
+            "id": int(parcel_id),
+            "image_id": 1,
+            "category_id": CLASS_NAMES.index(class_name) + 1,
+            "iscrowd": 0,
+            "score": float(score),
+            "p_cultivated": float(p_cultivated),
+            "round": int(found),
+            **_mask(polygon, shape),
+        }
 
 
 def _mask(polygon: shapely.Geometry, shape: tuple[int, int]) -> dict[str, Any]:

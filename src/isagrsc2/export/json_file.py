@@ -20,9 +20,13 @@ def write_json(content: Any, path: Path, indent: int | None) -> Path:
         ``path``.
     """
     with replacing(path) as temporary:
-        text = json.dumps(_finite(content), indent=indent, allow_nan=False, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(strict_json(content, indent) + "\n", encoding="utf-8")
     return path
+
+
+def strict_json(content: Any, indent: int | None) -> str:
+    """See ``write_json``."""
+    return json.dumps(_finite(content), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def _finite(value: Any) -> Any:

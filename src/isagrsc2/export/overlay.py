@@ -1,13 +1,14 @@
 """The picture: the image with its parcels, a legend and a scale bar."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
-import geopandas
 import numpy as np
 import numpy.typing as npt
+import pandas
 import pyproj
 import shapely
 from affine import Affine
@@ -21,6 +22,7 @@ from isagrsc2.export.sizes import area_text, metres_across
 from isagrsc2.files import replacing
 from isagrsc2.options import check_number, check_share, check_whole
 from isagrsc2.parcels import CLASS_NAMES, move
+from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.scene.raster import Scene
 
 Picture = npt.NDArray[np.uint8]
@@ -76,62 +78,119 @@ class Overlay:
         """Return the picture, (H, W, 3) uint8 RGB."""
         scene, parcels = result.scene, result.parcels
         image = _read(scene, min(self.max_size / max(scene.width, scene.height), self.max_enlargement))
-        scale = Affine.scale(image.shape[1] / scene.width, image.shape[0] / scene.height)
-        in_scene = parcels.geometry.to_numpy() if scene.crs is None else move(parcels.geometry, ~scene.transform)
-        geometries = np.asarray(move(in_scene, scale), dtype=object)
-        if len(geometries):
-            image = self._fill(image, geometries, parcels["class_name"].to_numpy(dtype=object))
-            image = self._outline(image, geometries)
+        drawn = _Drawn(scene, parcels, image.shape[:2])
+        areas = np.concatenate([shapely.area(geometries) for geometries in drawn])
+        if len(areas):
+            image = self._fill(image, drawn, [batch["class_name"].to_numpy(dtype=object) for batch in parcels])
+            image = self._outline(image, drawn, float(np.sqrt(np.median(areas))))
         reference = "no CRS" if scene.crs is None else pyproj.CRS.from_user_input(scene.crs).name
         subtitle = f"{scene.width:,} x {scene.height:,} px {DOT} {reference}"
         metres = metres_across(scene)
         return compose_sheet(image, scene.name, subtitle, _legend(parcels), None if metres is None else metres / image.shape[1])
 
-    def _fill(self, image: Picture, geometries: Geometries, classes: npt.NDArray[Any]) -> Picture:
-        """Colour the parcels."""
-        colours = np.zeros((len(geometries) + 1, 3), np.uint8)  # 0 is the ground
-        for name, palette in PALETTES.items():
-            rows = np.flatnonzero(classes == name)
-            colours[rows + 1] = np.array(palette)[colour_neighbours(geometries[rows], NEIGHBOURHOOD, len(palette))]
+    def _fill(self, image: Picture, drawn: Sequence[Geometries], classes: Sequence[npt.NDArray[Any]]) -> Picture:
+        """Colour the parcels, batch by batch."""
         height, width = image.shape[0] * SUPERSAMPLING, image.shape[1] * SUPERSAMPLING
-        labels = rasterize(
-            zip(geometries, range(1, len(geometries) + 1), strict=True),
-            out_shape=(height, width),
-            transform=Affine.scale(1 / SUPERSAMPLING),
-            dtype="int32",
-        )
-        painted = colours[labels]  # (2h, 2w, 3); black where there is no parcel
+        painted = np.zeros((height, width, 3), np.uint8)  # black where there is no parcel
+        covered = np.zeros((height, width), np.uint8)
         distance, line = HATCH
         rows, columns = np.ogrid[:height, :width]
         hatch = (rows + columns) % (distance * SUPERSAMPLING) < line * SUPERSAMPLING
-        painted[hatch & np.append(False, classes == "not_cultivated")[labels]] = HATCH_COLOUR
+        colouring = _Colouring()
+        for geometries, names in zip(drawn, classes, strict=True):
+            colours = np.append(np.zeros((1, 3), np.uint8), colouring.colours(geometries, names), axis=0)  # 0 is the ground
+            top, bottom = _rows_touched(geometries, height)
+            labels = rasterize(
+                zip(geometries, range(1, len(geometries) + 1), strict=True),
+                out_shape=(bottom - top, width),
+                transform=Affine.translation(0, top / SUPERSAMPLING) @ Affine.scale(1 / SUPERSAMPLING),
+                dtype="int32",
+            )
+            here = labels > 0
+            painted[top:bottom][here] = colours[labels[here]]
+            covered[top:bottom][here] = 255
+            painted[top:bottom][hatch[top:bottom] & np.append(False, names == "not_cultivated")[labels]] = HATCH_COLOUR
 
         size = image.shape[1::-1]
-        share = cv2.resize((labels > 0).astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
+        share = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
         colour = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)  # is weighted by share: black has no part
         # The ground's own hues would muddy the colours; its lightness, somewhat raised, keeps the texture.
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / np.float32(255)
         ground = image + (255 * grey**LIFT - image) * (share * FADED)
         return _to_uint8(ground * (1 - share * self.opacity) + colour * np.float32(self.opacity))
 
-    def _outline(self, image: Picture, geometries: Geometries) -> Picture:
-        """Draw the outlines."""
+    def _outline(self, image: Picture, drawn: Sequence[Geometries], typical: float) -> Picture:
+        """Draw the outlines of parcels, of which a typical one is so many px wide."""
         # A parcel must not drown in its outline: no wider than a twelfth of a typical parcel.
-        typical = float(np.sqrt(np.median(shapely.area(geometries))))
         line_width = min(self.line_width, max(typical / 12, 0.5))
-        rings = shapely.get_rings(shapely.get_parts(geometries))
-        coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-        fixed = np.rint(coordinates * SUPERSAMPLING * 16 - 8).astype(np.int32)  # 4 binary places, pixel centres
-        lines = np.split(fixed, np.flatnonzero(np.diff(ring)) + 1)
         size = image.shape[1::-1]
         for colour, width, opacity in (HALO, LINE):
-            drawn = np.zeros((size[1] * SUPERSAMPLING, size[0] * SUPERSAMPLING), np.uint8)
+            lines = np.zeros((size[1] * SUPERSAMPLING, size[0] * SUPERSAMPLING), np.uint8)
             thickness = line_width * width * SUPERSAMPLING
-            cv2.polylines(drawn, lines, True, 255, max(1, round(thickness)), cv2.LINE_AA, shift=4)
-            share = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)[..., None]
+            for geometries in drawn:
+                rings = shapely.get_rings(shapely.get_parts(geometries))
+                coordinates, ring = shapely.get_coordinates(rings, return_index=True)
+                fixed = np.rint(coordinates * SUPERSAMPLING * 16 - 8).astype(np.int32)  # 4 binary places, pixel centres
+                split = np.split(fixed, np.flatnonzero(np.diff(ring)) + 1)
+                cv2.polylines(lines, split, True, 255, max(1, round(thickness)), cv2.LINE_AA, shift=4)
+            share = cv2.resize(lines, size, interpolation=cv2.INTER_AREA)[..., None]
             weight = share * np.float32(opacity * min(1.0, thickness) / 255)
             image = _to_uint8(image * (1 - weight) + weight * np.array(colour, np.float32))
         return image
+
+
+@dataclass(frozen=True)
+class _Drawn(Sequence[Geometries]):
+    """The parcels' polygons in px of the picture, batch by batch.
+
+    Attributes:
+        scene: they belong to.
+        parcels: the table.
+        shape: (H, W) of the picture.
+    """
+
+    scene: Scene
+    parcels: Batches
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.parcels)
+
+    def __getitem__(self, index: Any) -> Any:
+        geometries = self.parcels[index].geometry.to_numpy()
+        in_scene = geometries if self.scene.crs is None else move(geometries, ~self.scene.transform)
+        scale = Affine.scale(self.shape[1] / self.scene.width, self.shape[0] / self.scene.height)
+        return np.asarray(move(in_scene, scale), dtype=object)
+
+
+class _Colouring:
+    """Chooses colours batch by batch; parcels that later ones may touch are remembered."""
+
+    def __init__(self) -> None:
+        none = np.zeros(0, object), np.zeros(0, np.int64)
+        self._before = dict.fromkeys(PALETTES, none)
+
+    def colours(self, geometries: Geometries, classes: npt.NDArray[Any]) -> Picture:
+        """(N, 3) uint8 of polygons; no batch lies above the one before."""
+        colours = np.zeros((len(geometries), 3), np.uint8)
+        top = shapely.bounds(geometries)[:, 1].min(initial=np.inf) - NEIGHBOURHOOD
+        for name, palette in PALETTES.items():
+            rows = np.flatnonzero(classes == name)
+            polygons, chosen = self._before[name]
+            near = shapely.bounds(polygons)[:, 3] >= top
+            before = polygons[near], chosen[near]
+            own = colour_neighbours(geometries[rows], NEIGHBOURHOOD, len(palette), before)
+            colours[rows] = np.array(palette)[own]
+            self._before[name] = np.append(before[0], geometries[rows]), np.append(before[1], own)
+        return colours
+
+
+def _rows_touched(geometries: Geometries, height: int) -> tuple[int, int]:
+    """First and last row, the latter exclusive, of the supersampled picture that polygons touch."""
+    bounds = shapely.bounds(geometries)
+    top = bounds[:, 1].min(initial=np.inf) * SUPERSAMPLING
+    bottom = bounds[:, 3].max(initial=-np.inf) * SUPERSAMPLING
+    return max(0, int(np.floor(min(top, height - 1)))), min(height, int(np.ceil(max(bottom, 1))))
 
 
 def _read(scene: Scene, scale: float) -> Picture:
@@ -148,15 +207,16 @@ def _to_uint8(values: npt.NDArray[np.floating[Any]]) -> Picture:
     return np.rint(values).clip(0, 255).astype(np.uint8)
 
 
-def _legend(parcels: geopandas.GeoDataFrame) -> list[LegendEntry]:
+def _legend(parcels: Batches) -> list[LegendEntry]:
     """One entry for every class that occurs."""
-    column, unit = ("area_m2", "m²") if "area_m2" in parcels else ("area_px", "px")
+    column, unit = ("area_m2", "m²") if "area_m2" in parcels[0] else ("area_px", "px")
+    numbers = pandas.concat([batch[["class_name", column]] for batch in parcels])
     entries = []
     for name in CLASS_NAMES:
-        of_class = parcels[parcels["class_name"] == name]
-        if len(of_class):
-            count = f"{len(of_class):,} parcel{'' if len(of_class) == 1 else 's'}"
-            area = area_text(float(of_class[column].sum()), unit).replace("m²", "sq m")  # the font has no ²
+        areas = numbers.loc[numbers["class_name"] == name, column]
+        if len(areas):
+            count = f"{len(areas):,} parcel{'' if len(areas) == 1 else 's'}"
+            area = area_text(float(areas.sum()), unit).replace("m²", "sq m")  # the font has no ²
             label = name.replace("_", " ").capitalize()
             entries.append(LegendEntry(label, f"{count}, {area}", PALETTES[name], name == "not_cultivated"))
     return entries

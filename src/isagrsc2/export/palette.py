@@ -22,7 +22,12 @@ PALETTES: dict[str, tuple[Colour, ...]] = {
 }
 
 
-def colour_neighbours(geometries: npt.NDArray[np.object_], reach: float, colours: int) -> npt.NDArray[np.int64]:
+def colour_neighbours(
+    geometries: npt.NDArray[np.object_],
+    reach: float,
+    colours: int,
+    before: tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]],
+) -> npt.NDArray[np.int64]:
     """Give neighbours different colours as far as there are enough.
 
     Greedy colouring, the parcels with most neighbours first (Welsh & Powell 1967), each in the colour its neighbours
@@ -32,19 +37,21 @@ def colour_neighbours(geometries: npt.NDArray[np.object_], reach: float, colours
         geometries: (N,) polygons.
         reach: parcels no farther apart than this are neighbours.
         colours: number of colours.
+        before: (B,) polygons that have their colours, and these.
 
     Returns:
         (N,) colour of every parcel, 0 to ``colours - 1``.
     """
-    one, two = shapely.STRtree(geometries).query(geometries, predicate="dwithin", distance=reach)
+    everything = np.concatenate([geometries, before[0]])
+    one, two = shapely.STRtree(everything).query(geometries, predicate="dwithin", distance=reach)
     one, two = one[one != two], two[one != two]
     order = np.argsort(one, kind="stable")
     starts = np.searchsorted(one[order], np.arange(len(geometries) + 1))
     neighbours = two[order]
-    chosen = np.full(len(geometries), colours)  # the last place counts those not coloured yet
-    used = np.zeros(colours, np.int64)
+    chosen = np.append(np.full(len(geometries), colours), before[1])  # the last place counts those not coloured yet
+    used = np.bincount(before[1], minlength=colours)
     for index in np.argsort(-np.diff(starts), kind="stable"):
         around = np.bincount(chosen[neighbours[starts[index] : starts[index + 1]]], minlength=colours + 1)[:colours]
         chosen[index] = np.lexsort((used, around))[0]
         used[chosen[index]] += 1
-    return chosen
+    return chosen[: len(geometries)]

@@ -2,12 +2,14 @@
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas
 import pyproj
 from affine import Affine
 from bokeh.embed import file_html
@@ -24,6 +26,7 @@ from isagrsc2.files import replacing
 from isagrsc2.metrics.scoring import ALL_SEGMENTS
 from isagrsc2.options import check_number, check_whole
 from isagrsc2.parcels import CLASS_NAMES, move
+from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.scene.raster import Scene
 
 TEMPLATE = "report.html"
@@ -87,13 +90,14 @@ class Report:
             to_crs=None if scene.crs is None else scene.transform @ ~to_map,
         )
         size, pixel = (image.shape[1], image.shape[0]), step * unit
-        drawn, small = self._split(move(_in_scene(result), to_map), pixel, size, OUTLINE)
+        table = pandas.concat([batch.drop(columns="geometry") for batch in result.parcels], ignore_index=True)
+        drawn, small = self._split(_Drawn(scene, result.parcels, to_map), pixel, size, OUTLINE)
         reference = result.reference
         drawn_reference = small_reference = None
         if reference is not None:
             parcels = move(reference.parcels.geometry.to_numpy(), to_map)
-            drawn_reference, small_reference = self._split(parcels, pixel, size, REFERENCE)
-        models = build(ground, _parcels(result, drawn), small, drawn_reference, small_reference, self.bins)
+            drawn_reference, small_reference = self._split([parcels], pixel, size, REFERENCE)
+        models = build(ground, _parcels(table, drawn), small, drawn_reference, small_reference, self.bins)
         environment = Environment(loader=PackageLoader("isagrsc2", "export"), autoescape=True, undefined=StrictUndefined)
         return file_html(
             models,
@@ -103,8 +107,8 @@ class Report:
             template_variables={
                 "name": scene.path.name,
                 "facts": _facts(scene),
-                "figures": _figures(result),
-                "parcels": len(result.parcels),
+                "figures": _figures(table, result.metrics),
+                "parcels": len(table),
                 "listed": len(drawn.rows),
                 "reference": reference,
                 "reference_file": None if reference is None else Path(reference.source).name,
@@ -112,13 +116,13 @@ class Report:
         )
 
     def _split(
-        self, geometries: Geometries, pixel: float, size: tuple[int, int], colour: tuple[int, int, int]
+        self, batches: Sequence[Geometries], pixel: float, size: tuple[int, int], colour: tuple[int, int, int]
     ) -> tuple[Shapes, str | None]:
         """Polygons to draw one by one, and the data URI of a picture of the others, None if there are none."""
-        drawn = shapes(geometries, pixel, self.tolerance, self.max_parcels, self.max_points)
-        if not len(drawn.left_out):
+        drawn = shapes(batches, pixel, self.tolerance, self.max_parcels, self.max_points)
+        if len(drawn.rows) == sum(map(len, batches)):
             return drawn, None
-        picture = outlines(geometries[drawn.left_out], size, pixel, colour)
+        picture = outlines(batches, drawn.rows, size, pixel, colour)
         return drawn, _data_uri(Image.fromarray(picture), "PNG")
 
 
@@ -136,15 +140,32 @@ def _data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
 
 
-def _in_scene(result: SceneResult) -> Geometries:
-    """The parcels' polygons, scene px."""
-    scene, geometries = result.scene, result.parcels.geometry
-    return np.asarray(geometries.to_numpy() if scene.crs is None else move(geometries, ~scene.transform), dtype=object)
+@dataclass(frozen=True)
+class _Drawn(Sequence[Geometries]):
+    """The parcels' polygons in the map's frame, batch by batch.
+
+    Attributes:
+        scene: they belong to.
+        parcels: the table.
+        to_map: from scene px.
+    """
+
+    scene: Scene
+    parcels: Batches
+    to_map: Affine
+
+    def __len__(self) -> int:
+        return len(self.parcels)
+
+    def __getitem__(self, index: Any) -> Any:
+        geometries = self.parcels[index].geometry.to_numpy()
+        in_scene = geometries if self.scene.crs is None else move(geometries, ~self.scene.transform)
+        return np.asarray(move(in_scene, self.to_map), dtype=object)
 
 
-def _parcels(result: SceneResult, drawn: Shapes) -> Parcels:
-    table = result.parcels.iloc[drawn.rows]
-    column, unit = _area_column(result)
+def _parcels(parcels: pandas.DataFrame, drawn: Shapes) -> Parcels:
+    table = parcels.iloc[drawn.rows]
+    column, unit = _area_column(parcels)
     return Parcels(
         shapes=drawn,
         ids=table["parcel_id"].to_numpy(),
@@ -157,8 +178,8 @@ def _parcels(result: SceneResult, drawn: Shapes) -> Parcels:
     )
 
 
-def _area_column(result: SceneResult) -> tuple[str, str]:
-    return ("area_m2", "m²") if "area_m2" in result.parcels else ("area_px", "px")
+def _area_column(parcels: pandas.DataFrame) -> tuple[str, str]:
+    return ("area_m2", "m²") if "area_m2" in parcels else ("area_px", "px")
 
 
 def _facts(scene: Scene) -> str:
@@ -171,10 +192,9 @@ def _facts(scene: Scene) -> str:
     return f"{size} · {name}" + ("" if metres is None else f" · pixels of {metres / scene.width:.3g} m")
 
 
-def _figures(result: SceneResult) -> list[dict[str, str]]:
+def _figures(table: pandas.DataFrame, metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     """Headline figures: label, value and what it is made of."""
-    table, metrics = result.parcels, result.metrics
-    column, unit = _area_column(result)
+    column, unit = _area_column(table)
     classes = [name for name in CLASS_NAMES if (table["class_name"] == name).any()]
     whole = area_text(table[column].sum(), unit)
     only = f", {_words(classes[0])}" if len(classes) == 1 else ""

@@ -1,5 +1,6 @@
 """Polygons as the report draws them: coarser, shorter, and the smallest as a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,40 +20,52 @@ ROUNDING = 0.5
 
 @dataclass(frozen=True)
 class Shapes:
-    """Polygons to draw one by one, largest first, and those there is no room for.
+    """Polygons to draw one by one, largest first.
 
     Attributes:
-        rows: (K,) rows of the table the polygons came from.
+        rows: (K,) rows of the table the polygons came from, numbered through all batches.
         xs: K lists of parts, of rings (shell first, then holes), of x, in the map's frame; rings are not closed.
         ys: the same of y, downwards.
-        left_out: (N - K,) rows that are not drawn one by one, all smaller than those that are.
     """
 
     rows: npt.NDArray[np.int64]
     xs: list[Nested]
     ys: list[Nested]
-    left_out: npt.NDArray[np.int64]
 
 
-def shapes(geometries: Geometries, pixel: float, tolerance: float, max_parcels: int, max_points: int) -> Shapes:
-    """Choose and simplify polygons for the page.
+def shapes(batches: Sequence[Geometries], pixel: float, tolerance: float, max_parcels: int, max_points: int) -> Shapes:
+    """Choose and simplify polygons for the page; of all others only the areas are in memory.
 
     Args:
-        geometries: (N,) Polygon or MultiPolygon, in the map's frame.
+        batches: Polygons or MultiPolygons, in the map's frame.
         pixel: side of a pixel of the image in the page, units of the map.
         tolerance: how far a border may move, px on the page.
         max_parcels: most polygons that are drawn one by one.
         max_points: most corners that these have together; one polygon is drawn whatever it has.
     """
-    largest = np.argsort(-shapely.area(geometries), kind="stable")
-    candidates, rest = largest[:max_parcels], largest[max_parcels:]
+    areas = np.concatenate([shapely.area(geometries) for geometries in batches])
+    candidates = np.argsort(-areas, kind="stable")[:max_parcels]
+    polygons = _pick(batches, candidates)
     # Topology is kept per polygon: no ring disappears. Neighbours may part by the tolerance, which nobody sees.
-    simple = np.asarray(shapely.simplify(geometries[candidates], tolerance * pixel), dtype=object)
+    simple = np.asarray(shapely.simplify(polygons, tolerance * pixel), dtype=object)
     points = np.cumsum(shapely.get_num_coordinates(simple))
     room = max(1, int(np.searchsorted(points, max_points, side="right")))
     decimals = max(0, int(np.ceil(-np.log10(ROUNDING * pixel))))
     xs, ys = _nested(simple[:room], decimals)
-    return Shapes(candidates[:room], xs, ys, np.concatenate([candidates[room:], rest]))
+    return Shapes(candidates[:room], xs, ys)
+
+
+def _pick(batches: Sequence[Geometries], rows: npt.NDArray[np.int64]) -> Geometries:
+    """(K,) polygons of (K,) rows, different ones, in the order of the rows."""
+    order = np.argsort(rows)
+    ascending, start, found = rows[order], 0, [np.zeros(0, object)]
+    for geometries in batches:
+        within = slice(*np.searchsorted(ascending, [start, start + len(geometries)]))
+        found.append(geometries[ascending[within] - start])
+        start += len(geometries)
+    picked = np.empty(len(rows), object)
+    picked[order] = np.concatenate(found)
+    return picked
 
 
 def _nested(geometries: Geometries, decimals: int) -> tuple[list[Nested], list[Nested]]:
@@ -81,11 +94,18 @@ def _short(values: npt.NDArray[np.float64], decimals: int) -> list[float]:
     return [int(value) if value == int(value) else value for value in np.round(values, decimals).tolist()]
 
 
-def outlines(geometries: Geometries, size: tuple[int, int], pixel: float, colour: tuple[int, int, int]) -> npt.NDArray[Any]:
+def outlines(
+    batches: Sequence[Geometries],
+    without: npt.NDArray[np.int64],
+    size: tuple[int, int],
+    pixel: float,
+    colour: tuple[int, int, int],
+) -> npt.NDArray[Any]:
     """Draw outlines on a transparent picture.
 
     Args:
-        geometries: (N,) Polygon or MultiPolygon, in the map's frame.
+        batches: Polygons or MultiPolygons, in the map's frame.
+        without: rows, numbered through all batches, that are left out.
         size: width and height of the picture, px.
         pixel: side of its pixels, units of the map.
         colour: RGB of the lines.
@@ -95,10 +115,13 @@ def outlines(geometries: Geometries, size: tuple[int, int], pixel: float, colour
     """
     picture = np.zeros((size[1], size[0], 4), np.uint8)
     picture[..., :3] = colour
-    coordinates, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(geometries)), return_index=True)
-    fixed = np.rint((coordinates / pixel - 0.5) * 2**SHIFT).astype(np.int32)  # OpenCV's origin is a pixel's centre
-    lines = np.split(fixed, np.flatnonzero(np.diff(ring)) + 1)
-    opacity = np.zeros(picture.shape[:2], np.uint8)
-    cv2.polylines(opacity, lines, True, 255, 1, cv2.LINE_AA, shift=SHIFT)
+    opacity, start = np.zeros(picture.shape[:2], np.uint8), 0
+    for geometries in batches:
+        drawn = geometries[~np.isin(np.arange(start, start + len(geometries)), without)]
+        start += len(geometries)
+        coordinates, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(drawn)), return_index=True)
+        fixed = np.rint((coordinates / pixel - 0.5) * 2**SHIFT).astype(np.int32)  # OpenCV's origin is a pixel's centre
+        lines = np.split(fixed, np.flatnonzero(np.diff(ring)) + 1)
+        cv2.polylines(opacity, lines, True, 255, 1, cv2.LINE_AA, shift=SHIFT)
     picture[..., 3] = opacity
     return picture

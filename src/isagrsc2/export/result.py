@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import geopandas
-
+from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.reference.parcels import Reference
 from isagrsc2.scene.raster import Scene
 
@@ -16,15 +15,16 @@ class SceneResult:
 
     Attributes:
         scene: the raster, open.
-        segments: pixel-exact polygons in scene px, without overlaps; columns ``parcels.SEGMENT_COLUMNS``.
-        parcels: the same rows, simplified together, in map units (scene px without a CRS); ``parcels.parcel_columns``.
+        segments: pixel-exact polygons in scene px, without overlaps, about from top to bottom; ``parcels.SEGMENT_COLUMNS``.
+        parcels: the same rows in the same batches, simplified together, in map units (scene px without a CRS);
+            ``parcels.parcel_columns``.
         metrics: plain JSON types, numbers may be NaN.
         reference: what the scene was compared with, if anything.
     """
 
     scene: Scene
-    segments: geopandas.GeoDataFrame
-    parcels: geopandas.GeoDataFrame
+    segments: Batches
+    parcels: Batches
     metrics: dict[str, Any]
     reference: Reference | None
 

@@ -11,9 +11,8 @@ import pyogrio
 from isagrsc2.export.result import SceneResult
 from isagrsc2.files import replacing
 from isagrsc2.options import check_choice
+from isagrsc2.parcels.row_groups import write_row_groups
 
-# Version of https://geoparquet.org; the first with a bounding box per row, by which readers skip what they do not need.
-GEOPARQUET = "1.1.0"
 LAYER = "parcels"
 # What Parquet knows and readers do not have to be asked for.
 COMPRESSIONS = ("zstd", "snappy", "gzip", "brotli", "lz4", "none")
@@ -39,14 +38,7 @@ class GeoParquet:
         """See ``Exporter``."""
         path = folder / "parcels.parquet"
         with replacing(path) as temporary:
-            result.parcels.to_parquet(
-                temporary,
-                index=False,
-                compression=self.compression,
-                geometry_encoding="WKB",
-                schema_version=GEOPARQUET,
-                write_covering_bbox=True,
-            )
+            write_row_groups(result.parcels, temporary, self.compression, boxes=True)
         return path
 
 
@@ -58,14 +50,16 @@ class GeoPackage:
         """See ``Exporter``."""
         path = folder / "parcels.gpkg"
         with replacing(path) as temporary, _reproducible(), _crs_may_be_absent():
-            pyogrio.write_dataframe(
-                result.parcels,
-                temporary,
-                layer=LAYER,
-                driver="GPKG",
-                geometry_type="MultiPolygon",
-                promote_to_multi=True,
-            )
+            for number, batch in enumerate(result.parcels):
+                pyogrio.write_dataframe(
+                    batch,
+                    temporary,
+                    layer=LAYER,
+                    driver="GPKG",
+                    geometry_type="MultiPolygon",
+                    promote_to_multi=True,
+                    append=number > 0,
+                )
         return path
 
 

@@ -2,7 +2,7 @@
 
 from isagrsc2.parcels.frames import move
 from isagrsc2.parcels.measures import area_and_perimeter, length_m, min_area_px, pixel_area_m2
-from isagrsc2.parcels.simplification import simplify_together
+from isagrsc2.parcels.simplification import simplify_batches, simplify_together
 from isagrsc2.parcels.table import CLASS_NAMES, SEGMENT_COLUMNS, empty_segments, parcel_columns, to_parcels
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "move",
     "parcel_columns",
     "pixel_area_m2",
+    "simplify_batches",
     "simplify_together",
     "to_parcels",
 ]

@@ -13,6 +13,7 @@ import shapely
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Bounds = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Arcs:
     """A partition taken apart.
 
     Attributes:
-        lines: the A arcs; the first and the last point of each are nodes, and no arc is closed.
+        lines: the A arcs; the first and the last point of each are nodes, the first is the smaller one (x, then y), and no
+            arc is closed.
         ring_arcs: (U,) arcs in the order in which the rings use them.
         ring_reversed: (U,) whether the ring walks the arc from its end.
         ring_starts: (R + 1,) ring r uses ``ring_arcs[ring_starts[r]:ring_starts[r + 1]]``.
@@ -89,15 +91,17 @@ class Arcs:
         return np.asarray(multi, dtype=object)
 
 
-def take_apart(geometries: npt.NDArray[np.object_]) -> Arcs:
+def take_apart(geometries: npt.NDArray[np.object_], frame: Bounds) -> Arcs:
     """Find the arcs of a partition of pixel-exact polygons.
 
-    Nodes are the points where other than two stretches of border meet, the points on the outer frame (so that it stays
-    straight), and on stretches that close on themselves the first point in reading order and the one farthest from it.
+    Nodes are the points where other than two stretches of border meet, the points on the frame (so that it stays straight),
+    and on stretches that close on themselves the first point in reading order and the one farthest from it. So the arcs of
+    a polygon depend on its neighbours and on nothing else.
 
     Args:
         geometries: (N,) Polygon or MultiPolygon, N > 0, none empty; every edge runs along a row or a column between
             integer coordinates. Neighbours need not have the same vertices (T-junctions).
+        frame: x0, y0, x1, y1 that nothing reaches beyond.
 
     Raises:
         ValueError: the coordinates are not those of pixel corners.
@@ -106,7 +110,7 @@ def take_apart(geometries: npt.NDArray[np.object_]) -> Arcs:
     rings = _split_at_junctions(rings)
     vertices, vertex = _distinct(rings.points)  # (V, 2), (P,)
     edge, degree = _edges(vertex, vertex[_next(rings)], len(vertices))
-    on_frame = ((vertices == vertices.min(axis=0)) | (vertices == vertices.max(axis=0))).any(axis=1)
+    on_frame = ((vertices == frame[:2]) | (vertices == frame[2:])).any(axis=1)
     node = (degree != 2) | on_frame
     without = ~np.logical_or.reduceat(node[vertex], rings.starts[:-1])
     node[np.minimum.reduceat(vertex, rings.starts[:-1])[without]] = True
@@ -202,13 +206,15 @@ def _share(
     first, last = order[starts[:-1]], order[starts[1:] - 1]
     # An edge belongs to one arc only, so the smaller of the two at the ends names the arc.
     _, model, arc = np.unique(np.minimum(edge[first], edge[last]), return_index=True, return_inverse=True)
-    begin = vertex[first]
-    backwards = (begin != begin[model[arc]]) | (edge[first] != edge[first[model[arc]]])
+    begin, end = vertex[first], vertex[_next(rings)[last]]
+    backwards = begin > end  # vertices are sorted; whichever ring shows an arc first, it runs the same way
     lengths = np.diff(starts)[model] + 1  # with the node at the end
     index = np.repeat(starts[model], lengths) + _ranges(lengths)
     ends = np.cumsum(lengths) - 1
     source = order[np.minimum(index, len(order) - 1)]
     source[ends] = _next(rings)[last[model]]
+    turned = np.repeat(backwards[model], lengths)
+    source[turned] = source[(np.repeat(ends + _starts(lengths)[:-1], lengths) - np.arange(len(source)))[turned]]
     lines = Polylines(rings.points[source], _starts(lengths))
     return lines, arc, backwards, np.searchsorted(starts, rings.starts)
 

@@ -1,10 +1,15 @@
 """Simplifying a partition: staircases become straight lines, and shared borders stay shared."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-from isagrsc2.parcels.arcs import Arcs, BoolArray, IntArray, Polylines, take_apart
+from isagrsc2.parcels.arcs import Arcs, BoolArray, Bounds, IntArray, Polylines, take_apart
+
+Geometries = npt.NDArray[np.object_]
 
 # Segments looked at together when meetings are searched; bounds the memory.
 CHUNK = 200_000
@@ -13,7 +18,25 @@ CHUNK = 200_000
 ROUNDING = 1e-9
 
 
-def simplify_together(geometries: npt.NDArray[np.object_], tolerance_px: float) -> npt.NDArray[np.object_]:
+@dataclass(frozen=True)
+class Surroundings:
+    """Polygons near those that are simplified.
+
+    Attributes:
+        done: (D,) pixel-exact polygons that were simplified before.
+        drawn: (D,) the same, simplified.
+        waiting: (W,) pixel-exact polygons that will be simplified later.
+    """
+
+    done: Geometries
+    drawn: Geometries
+    waiting: Geometries
+
+
+NOTHING = Surroundings(*[np.zeros(0, object)] * 3)
+
+
+def simplify_together(geometries: Geometries, tolerance_px: float) -> Geometries:
     """Simplify the polygons of a partition so that no gap and no overlap appears.
 
     Every stretch of border between two nodes is simplified once, after Douglas & Peucker (1973), for both its
@@ -32,27 +55,103 @@ def simplify_together(geometries: npt.NDArray[np.object_], tolerance_px: float) 
     Raises:
         ValueError: the coordinates are not those of pixel corners.
     """
-    if len(geometries) == 0:
-        return np.empty(0, dtype=object)
-    arcs = take_apart(geometries)
-    points = arcs.lines.points
-    orientation = np.sign(_areas(arcs.rings(arcs.lines)))
-    kept = _douglas_peucker(arcs.lines, tolerance_px)
-    begin, end = _chords(arcs.lines, kept)
-    asked = np.arange(len(begin))
+    (simplified,) = simplify_batches([geometries], tolerance_px)
+    return simplified
+
+
+def simplify_batches(batches: Sequence[Geometries], tolerance_px: float) -> Iterator[Geometries]:
+    """Simplify a partition that need not fit in memory, as ``simplify_together`` does.
+
+    Batch after batch, with the polygons around it. A border between two batches is drawn with the first of them, so that it
+    crosses nothing of the second at full detail; with the second it is given. Where no borders come near each other, the
+    result does not depend on the batches.
+
+    Args:
+        batches: (N_k,) polygons as in ``simplify_together``; read again for every batch that they may touch, so they should
+            be compact.
+        tolerance_px: as in ``simplify_together``.
+
+    Yields:
+        (N_k,) as ``simplify_together`` returns.
+    """
+    # Two borders, each within the tolerance of where it was, meet only if they were no farther apart than twice that.
+    reach = 2 * tolerance_px + 1
+    # (K, 4), NaN where a batch is empty.
+    bounds = np.array([shapely.total_bounds(batch) if len(batch) else np.full(4, np.nan) for batch in batches])
+    frame = (*np.nanmin(bounds[:, :2], axis=0), *np.nanmax(bounds[:, 2:], axis=0)) if np.isfinite(bounds).any() else (0.0,) * 4
+    near = [np.flatnonzero(_overlap(bounds, box, reach)).tolist() for box in bounds]
+    last = [max((number, *others)) for number, others in enumerate(near)]
+    held: dict[int, tuple[Geometries, Geometries]] = {}  # earlier batches that later ones touch: before and after
+    for number, geometries in enumerate(batches):
+        if not len(geometries):
+            yield geometries
+            continue
+        close = _Close(geometries, reach)
+        earlier = [(before[rows], after[rows]) for before, after in held.values() for rows in [close.rows(before)]]
+        later = [batch[close.rows(batch)] for batch in (batches[other] for other in near[number] if other > number)]
+        none = NOTHING.done
+        around = Surroundings(
+            np.concatenate([none, *(before for before, _ in earlier)]),
+            np.concatenate([none, *(after for _, after in earlier)]),
+            np.concatenate([none, *later]),
+        )
+        simplified = _simplify(geometries, around, tolerance_px, frame)
+        held[number] = geometries, simplified
+        held = {other: pair for other, pair in held.items() if last[other] > number}
+        yield simplified
+
+
+class _Close:
+    """Finds the polygons near given ones."""
+
+    def __init__(self, geometries: Geometries, reach: float) -> None:
+        low, high = np.hsplit(shapely.bounds(geometries), 2)
+        self._tree = shapely.STRtree(shapely.box(*(low - reach).T, *(high + reach).T))
+
+    def rows(self, others: Geometries) -> IntArray:
+        """Those of (M,) polygons whose boxes lie within reach, ascending."""
+        return np.unique(self._tree.query(shapely.box(*shapely.bounds(others).T))[0]) if len(others) else np.zeros(0, np.int64)
+
+
+def _overlap(bounds: npt.NDArray[np.float64], box: npt.NDArray[np.float64], reach: float) -> BoolArray:
+    """(K,) which of (K, 4) boxes lie within reach of a box; none where a bound is NaN."""
+    return np.all((bounds[:, :2] <= box[2:] + reach) & (bounds[:, 2:] >= box[:2] - reach), axis=1)
+
+
+def _simplify(geometries: Geometries, around: Surroundings, tolerance_px: float, frame: Bounds) -> Geometries:
+    """Simplify the borders of polygons (N,) that are not drawn yet; the surroundings stay as they are."""
+    everything = np.concatenate([geometries, around.waiting, around.done])
+    arcs = take_apart(everything, frame)
+    is_own, is_done = (
+        _bordering(arcs, 0, len(geometries)),
+        _bordering(arcs, len(everything) - len(around.done), len(everything)),
+    )
+    lines, points = arcs.lines, arcs.lines.points
+    line = np.repeat(np.arange(len(lines)), lines.lengths)
+    free, given = is_own & ~is_done, is_own & is_done
+    kept = np.ones(len(points), bool)  # what waits keeps every point, so that it can still be drawn beside what is drawn now
+    kept[given[line]] = _among(points[given[line]], shapely.get_coordinates(around.drawn))
+    if not free.any():
+        return arcs.geometries(_subset(lines, kept))[: len(geometries)]
+    kept[free[line]] = _douglas_peucker(_chosen(lines, free), tolerance_px)
+    orientation = np.sign(_areas(arcs.rings(lines)))
+    obstacles = _edges_of(around.drawn)  # (2, E, 2)
+    begin, end = _chords(lines, kept & ~(is_done & ~is_own)[line])
+    asked = np.flatnonzero(free[line[begin]])
     while True:
-        wrong = _meeting(points[begin], points[end], asked)
-        wrong[asked[_jumping(arcs.lines, begin[asked], end[asked])]] = True
+        wrong = _meeting(np.concatenate([points[begin], obstacles[0]]), np.concatenate([points[end], obstacles[1]]), asked)
+        wrong = wrong[: len(begin)]
+        wrong[asked[_jumping(lines, begin[asked], end[asked])]] = True
         wrong |= _turned(arcs, kept, begin, orientation)
         # A chord's halves can be farther from the border than the chord was.
         wrong[asked[_farthest(points, begin[asked], end[asked])[1] > tolerance_px + ROUNDING]] = True
-        split = np.flatnonzero(wrong & (end - begin > 1))
+        split = np.flatnonzero(wrong & (end - begin > 1) & free[line[begin]])
         if len(split) == 0:
-            return arcs.geometries(_subset(arcs.lines, kept))
+            return arcs.geometries(_subset(lines, kept))[: len(geometries)]
         farthest, _ = _farthest(points, begin[split], end[split])
         kept[farthest] = True
         renewed = np.union1d(begin[split], farthest)
-        begin, end = _chords(arcs.lines, kept)
+        begin, end = _chords(lines, kept & ~(is_done & ~is_own)[line])
         asked = np.searchsorted(begin, renewed)
 
 
@@ -71,6 +170,35 @@ def _douglas_peucker(lines: Polylines, tolerance: float) -> BoolArray:
 
 def _subset(lines: Polylines, kept: BoolArray) -> Polylines:
     return Polylines(lines.points[kept], np.append(0, np.cumsum(kept))[lines.starts])
+
+
+def _chosen(lines: Polylines, rows: BoolArray) -> Polylines:
+    """Some of the lines, (K,) bool."""
+    lengths = lines.lengths
+    return Polylines(lines.points[np.repeat(rows, lengths)], np.append(0, np.cumsum(lengths[rows])))
+
+
+def _bordering(arcs: Arcs, first: int, last: int) -> BoolArray:
+    """Which arcs bound one of the geometries from ``first`` to ``last``, that one exclusive; (A,) bool."""
+    rings = arcs.polygon_starts[arcs.geometry_starts[[first, last]]]
+    used = np.zeros(len(arcs.lines), bool)
+    used[arcs.ring_arcs[slice(*arcs.ring_starts[rings])]] = True
+    return used
+
+
+def _among(points: IntArray, others: npt.NDArray[np.float64]) -> BoolArray:
+    """Which of (P, 2) points are among (Q, 2) others, whole numbers too; (P,) bool."""
+    both = np.concatenate([points, others.astype(np.int64)])
+    _, index = np.unique(both, axis=0, return_inverse=True)
+    return np.isin(index[: len(points)], index[len(points) :])
+
+
+def _edges_of(geometries: Geometries) -> IntArray:
+    """Edges of polygons, (2, E, 2): where they begin and where they end."""
+    rings = shapely.get_rings(shapely.get_parts(geometries))
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    within = np.flatnonzero(ring[1:] == ring[:-1])
+    return np.stack([points[within], points[within + 1]]).astype(np.int64)
 
 
 def _chords(lines: Polylines, kept: BoolArray) -> tuple[IntArray, IntArray]:
@@ -162,7 +290,8 @@ def _jumping(lines: Polylines, begin: IntArray, end: IntArray) -> BoolArray:
     loops = shapely.from_ragged_array(
         shapely.GeometryType.POLYGON, lines.points[index].astype(np.float64), (starts, np.arange(len(bent) + 1))
     )
-    nodes = shapely.points(np.unique(lines.points[lines.starts[:-1]], axis=0))
+    ends = np.concatenate([lines.starts[:-1], lines.starts[1:] - 1])
+    nodes = shapely.points(np.unique(lines.points[ends], axis=0))
     wrong[bent[shapely.STRtree(nodes).query(loops, predicate="contains")[0]]] = True
     return wrong
 

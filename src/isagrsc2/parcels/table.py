@@ -1,8 +1,12 @@
 """The parcels table: its columns, and how segments become parcels."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas
+import numpy as np
+import numpy.typing as npt
 import pandas
 import pyproj
 import shapely
@@ -10,7 +14,8 @@ from affine import Affine
 
 from isagrsc2.parcels.frames import move
 from isagrsc2.parcels.measures import area_and_perimeter
-from isagrsc2.parcels.simplification import simplify_together
+from isagrsc2.parcels.row_groups import Batches
+from isagrsc2.parcels.simplification import simplify_batches
 
 # In the order of legends and categories.
 CLASS_NAMES = ("cultivated", "not_cultivated", "unclassified")
@@ -38,7 +43,7 @@ def empty_segments() -> geopandas.GeoDataFrame:
     return geopandas.GeoDataFrame(columns, geometry=geopandas.GeoSeries([]))
 
 
-def to_parcels(segments: geopandas.GeoDataFrame, transform: Affine, crs: Any, tolerance_px: float) -> geopandas.GeoDataFrame:
+def to_parcels(segments: Batches, transform: Affine, crs: Any, tolerance_px: float) -> Iterator[geopandas.GeoDataFrame]:
     """Simplify segments together and bring them to map units.
 
     Args:
@@ -47,21 +52,34 @@ def to_parcels(segments: geopandas.GeoDataFrame, transform: Affine, crs: Any, to
         crs: anything pyproj reads, rasterio's CRS too; None: the parcels stay in scene px.
         tolerance_px: how far a border may move, px; 0 keeps every border.
 
-    Returns:
-        The parcels table, one row per segment in the same order: ``parcel_columns``, shells anticlockwise as GeoParquet
-        and GeoJSON have them, and the CRS.
+    Yields:
+        The parcels table, one batch and one row per batch and row of the segments, in the same order: ``parcel_columns``,
+        shells anticlockwise as GeoParquet and GeoJSON have them, and the CRS.
     """
-    geometries = simplify_together(segments.geometry.to_numpy(), tolerance_px)
-    columns = {name: segments[name].astype(dtype).to_numpy() for name, dtype in SEGMENT_COLUMNS.items()}
-    if crs is None:
-        sizes = {"area_px": shapely.area(geometries), "perimeter_px": shapely.length(geometries)}
-        georeference = None
-    else:
-        georeference = pyproj.CRS.from_user_input(crs)
-        geometries = move(geometries, transform)
-        area, perimeter = area_and_perimeter(geometries, georeference)
-        sizes = {"area_m2": area, "perimeter_m": perimeter}
-    geometries = shapely.orient_polygons(geometries)
-    table = geopandas.GeoDataFrame(columns | sizes, geometry=geometries, crs=georeference)
-    table = table.astype(SEGMENT_COLUMNS | dict.fromkeys(sizes, "float64"))
-    return table[parcel_columns(crs is not None)]
+    georeference = None if crs is None else pyproj.CRS.from_user_input(crs)
+    simplified = simplify_batches(_Geometries(segments), tolerance_px)
+    for batch, geometries in zip(segments, simplified, strict=True):
+        columns = {name: batch[name].astype(dtype).to_numpy() for name, dtype in SEGMENT_COLUMNS.items()}
+        if georeference is None:
+            sizes = {"area_px": shapely.area(geometries), "perimeter_px": shapely.length(geometries)}
+            placed = geometries
+        else:
+            placed = move(geometries, transform)
+            area, perimeter = area_and_perimeter(placed, georeference)
+            sizes = {"area_m2": area, "perimeter_m": perimeter}
+        table = geopandas.GeoDataFrame(columns | sizes, geometry=shapely.orient_polygons(placed), crs=georeference)
+        table = table.astype(SEGMENT_COLUMNS | dict.fromkeys(sizes, "float64"))
+        yield table[parcel_columns(crs is not None)]
+
+
+@dataclass(frozen=True)
+class _Geometries(Sequence[npt.NDArray[np.object_]]):
+    """The polygons of batches, read with them."""
+
+    batches: Batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.batches[index].geometry.to_numpy()

@@ -26,6 +26,8 @@ OVERVIEW = 1024
 # and says nothing that reaches Python. Options for the whole process: dataset handles outlive any `rasterio.Env` block.
 os.environ.setdefault("GDAL_ERROR_ON_LIBJPEG_WARNING", "TRUE")
 os.environ.setdefault("GDAL_PNG_WHOLE_IMAGE_OPTIM", "NO")
+# GDAL keeps blocks it has read in a twentieth of the machine's memory; a row of tiles needs far less.
+os.environ.setdefault("GDAL_CACHEMAX", "128")  # MB
 
 
 class StretchMeasure(Protocol):

@@ -44,7 +44,8 @@ def compared_scenes(scenes: Sequence[Evaluated], folder: Path, stretch: StretchM
 def _open(compared: Evaluated, stretch: StretchMeasure) -> Iterator[SceneResult]:
     result = compared.result
     with result.open(stretch) as scene:
-        yield SceneResult(scene, result.segments, _measured(result.segments, scene), dict(result.figures), compared.reference)
+        measured = _measured(result.segments, scene)
+        yield SceneResult(scene, [result.segments], [measured], dict(result.figures), compared.reference)
 
 
 def _measured(segments: geopandas.GeoDataFrame, scene: Scene) -> geopandas.GeoDataFrame:

@@ -3,13 +3,15 @@
 import logging
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
+import pandas
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,12 +20,15 @@ from isagrsc2.classification.predictor import Classifier
 from isagrsc2.engines.engine import Engine, EngineError, Lost
 from isagrsc2.errors import InputError
 from isagrsc2.export.result import Exporter, SceneResult
+from isagrsc2.export.segments import FILE as SEGMENTS
 from isagrsc2.export.segments import write_segments
+from isagrsc2.files import scratch
 from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.options import check_number, check_whole
+from isagrsc2.parcels.row_groups import Batches, write_row_groups
 from isagrsc2.parcels.table import to_parcels
 from isagrsc2.parts import PartStore
-from isagrsc2.pipeline import Delineated, classify, coverage_by_round, delineate
+from isagrsc2.pipeline import Parts, classify, coverage_by_round, segment_tiles, stitch_parts
 from isagrsc2.reference.reading import read_reference
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import Source
@@ -203,36 +208,50 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
                 "%s: should this run be stopped, the same command with output_dir=%s goes on", source.name, cfg.output_dir
             )
         with TileProgress(source.name) as progress:
-            delineated = delineate(scene, run.method, min_area, store, run.engine, progress.begin)
-        watch.add(delineated.seconds, delineated.memory_mb)
-        with watch.stage("classify"):
-            segments = classify(scene, delineated.segments, run.classifier, cfg.parcels.chips_in_memory)
-        with watch.stage("parcels"):
-            parcels = to_parcels(segments, scene.transform, scene.crs, cfg.parcels.simplify_px)
-        metrics = _metrics(source, scene, delineated, len(run.method.prompting.rounds))
-        metrics |= _areas(parcels)
+            parts = segment_tiles(scene, run.method, min_area, store, run.engine, progress.begin)
+        watch.add(parts.seconds, parts.memory_mb)
+        stitched = stitch_parts(scene, run.method, min_area, store, parts)
+        segments = write_segments(_classified(stitched, scene, run, watch), folder)
+        metrics = _metrics(source, scene, parts, segments, len(run.method.prompting.rounds))
         if parcels_of_reference is not None:
             with watch.stage("reference"):
                 shape, rounds = (scene.height, scene.width), len(metrics["coverage"])
-                counts = count_rounds(segments, parcels_of_reference, shape, lambda w: scene.read(w)[1], rounds)
+                together = pandas.concat(segments, ignore_index=True)
+                counts = count_rounds(together, parcels_of_reference, shape, lambda w: scene.read(w)[1], rounds)
             metrics["reference"] = {"path": reference, **parcels_of_reference.counts(), **counts.scores()}
-        if delineated.valid_pixels == 0:
+        if parts.valid_pixels == 0:
             logger.warning("%s holds no valid pixel (all nodata): its parcels file is empty.", source.origin)
-        metrics |= {"seconds": watch.seconds, "memory_mb": watch.memory_mb}
-        result = SceneResult(scene, segments, parcels, metrics, parcels_of_reference)
-        with watch.stage("export"):
-            written = _export(run.exporters, result, folder)
-        run.tracker.scene(source.name, result, written)
+        with scratch(folder / "parcels_working.parquet") as working:
+            with watch.stage("parcels"):
+                drawn = to_parcels(segments, scene.transform, scene.crs, cfg.parcels.simplify_px)
+                parcels = write_row_groups(drawn, working, "lz4", boxes=False)
+            metrics |= _areas(parcels) | {"seconds": watch.seconds, "memory_mb": watch.memory_mb}
+            result = SceneResult(scene, segments, parcels, metrics, parcels_of_reference)
+            with watch.stage("export"):
+                written = {"segments": folder / SEGMENTS, **_export(run.exporters, result, folder)}
+            run.tracker.scene(source.name, result, written)
     print_summary(source, metrics, written)
     return metrics
+
+
+def _classified(
+    stitched: Iterator[geopandas.GeoDataFrame], scene: Scene, run: _Run, watch: Stopwatch
+) -> Iterator[geopandas.GeoDataFrame]:
+    """Give the segments their classes, batch by batch as they come."""
+    while True:
+        with watch.stage("stitch"):
+            batch = next(stitched, None)
+        if batch is None:
+            return
+        with watch.stage("classify"):
+            batch = classify(scene, batch, run.classifier, run.cfg.parcels.chips_in_memory)
+        yield batch
 
 
 def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path) -> dict[str, Path]:
     """Write every format, the figures last, so that they hold the seconds of the others."""
     last_metrics = sorted(exporters, key=lambda name: name == "metrics")
-    written = {"segments": write_segments(result.segments, folder)}
-    written |= {name: exporters[name].write(result, folder) for name in last_metrics}
-    return written
+    return {name: exporters[name].write(result, folder) for name in last_metrics}
 
 
 def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:
@@ -247,7 +266,7 @@ def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, 
     }
 
 
-def _metrics(source: Source, scene: Scene, delineated: Delineated, rounds: int) -> dict[str, Any]:
+def _metrics(source: Source, scene: Scene, parts: Parts, segments: Batches, rounds: int) -> dict[str, Any]:
     return {
         "scene": {
             "name": source.name,
@@ -257,22 +276,23 @@ def _metrics(source: Source, scene: Scene, delineated: Delineated, rounds: int) 
             "crs": scene.crs.to_string() if scene.crs else None,
             "transform": list(scene.transform)[:6],
             "bands": list(scene.bands),
-            "valid_pixels": delineated.valid_pixels,
+            "valid_pixels": parts.valid_pixels,
         },
-        "parcels": len(delineated.segments),
-        "coverage": coverage_by_round(delineated.segments, delineated.valid_pixels, rounds),
-        "tiles": {"computed": delineated.computed, "reused": delineated.reused, "lost": _lost(delineated.lost)},
+        "parcels": sum(map(len, segments)),
+        "coverage": coverage_by_round(segments, parts.valid_pixels, rounds),
+        "tiles": {"computed": parts.computed, "reused": parts.reused, "lost": _lost(parts.lost)},
     }
 
 
-def _lost(lost: Sequence[Lost[Tile]]) -> list[dict[str, Any]]:
+def _lost(lost: Mapping[str, Lost[Tile]]) -> list[dict[str, Any]]:
     """Lost tiles as they stand in ``metrics.json``; the window is x0, y0, x1, y1, scene px, the last two exclusive."""
-    return [{"tile": one.item.name, "window": list(one.item.bounds), "reason": one.reason} for one in lost]
+    return [{"tile": name, "window": list(one.item.bounds), "reason": one.reason} for name, one in sorted(lost.items())]
 
 
-def _areas(parcels: Any) -> dict[str, Any]:
+def _areas(parcels: Batches) -> dict[str, Any]:
     """Parcels and area of each class that occurs, m² with a CRS, else px."""
-    unit = "area_m2" if "area_m2" in parcels else "area_px"
-    sums = parcels.groupby("class_name")[unit].agg(["size", "sum"])
+    unit = "area_m2" if "area_m2" in parcels[0] else "area_px"
+    numbers = pandas.concat([batch[["class_name", unit]] for batch in parcels])
+    sums = numbers.groupby("class_name")[unit].agg(["size", "sum"])
     classes = {str(name): {"parcels": int(row["size"]), unit: float(row["sum"])} for name, row in sums.iterrows()}
     return {"classes": classes}

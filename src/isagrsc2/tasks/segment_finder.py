@@ -18,7 +18,7 @@ from isagrsc2.engines.engine import Engine, EngineError
 from isagrsc2.errors import InputError
 from isagrsc2.options import check_number
 from isagrsc2.parts import PartStore
-from isagrsc2.pipeline import Method, TileDone, delineate
+from isagrsc2.pipeline import Method, TileDone, segment_tiles, stitch_parts
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import SceneFile
 from isagrsc2.scene.tiling import Tile
@@ -86,13 +86,14 @@ class CachedSegmentFinder:
         # The jobs of a sweep want the same scenes at the same time.
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             store = PartStore.open(folder, made_of)
-            found = delineate(scene, self._method, min_area, store, self._made_engine, _announce(file.name))
-        if found.lost:  # a classifier would take the gap for a place without segments
-            raise EngineError(
-                f"{file.path}: {len(found.lost)} tiles could not be segmented ({found.lost[0].reason}); "
-                "the same command tries again."
-            )
-        return np.asarray(found.segments.geometry.to_numpy())
+            parts = segment_tiles(scene, self._method, min_area, store, self._made_engine, _announce(file.name))
+            if parts.lost:  # a classifier would take the gap for a place without segments
+                reason = next(iter(parts.lost.values())).reason
+                raise EngineError(
+                    f"{file.path}: {len(parts.lost)} tiles could not be segmented ({reason}); the same command tries again."
+                )
+            batches = stitch_parts(scene, self._method, min_area, store, parts)
+            return np.concatenate([batch.geometry.to_numpy() for batch in batches])
 
     @cached_property
     def _method(self) -> Method:

@@ -51,32 +51,35 @@ def layered_image(result: SceneResult, max_side: int) -> LayeredImage:
         result: the scene, open, and its segments in scene px.
         max_side: long side of the image, px; smaller scenes keep their size.
     """
-    scene, segments = result.scene, result.segments
+    scene = result.scene
     scale = min(1.0, max_side / max(scene.width, scene.height))
     shape = (max(1, round(scene.height * scale)), max(1, round(scene.width * scale)))
     image, _ = scene.read(out_shape=shape)  # (h, w, 3)
     transform = Affine.scale(scene.width / shape[1], scene.height / shape[0])  # px of the image to px of the scene
 
-    def burn(geometries: npt.NDArray[np.object_], values: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Pixels whose centre lies inside get the value, capped at what a mask holds."""
-        if not len(geometries):
-            return np.zeros(shape, np.uint8)
-        pairs = zip(geometries, np.minimum(values, _MOST).tolist(), strict=True)
-        return np.asarray(rasterize(pairs, out_shape=shape, transform=transform, dtype="uint8"))
+    def burn(
+        mask: npt.NDArray[np.uint8], geometries: npt.NDArray[np.object_], values: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.uint8]:
+        """Pixels of the mask (h, w) whose centre lies inside get the value, capped at what a mask holds."""
+        if len(geometries):
+            rasterize(zip(geometries, np.minimum(values, _MOST).tolist(), strict=True), out=mask, transform=transform)
+        return mask
 
-    geometries = segments.geometry.to_numpy()
-    classes = np.array([CLASS_NAMES.index(name) + 1 for name in segments["class_name"]], np.int64)
-    rounds = segments["round"].to_numpy(np.int64)
+    classes, rounds = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    for batch in result.segments:
+        polygons = batch.geometry.to_numpy()
+        burn(classes, polygons, np.array([CLASS_NAMES.index(name) + 1 for name in batch["class_name"]], np.int64))
+        burn(rounds, polygons, batch["round"].to_numpy(np.int64))
     # All rounds, and not only those that found something: a dashboard keeps one list of labels for all scenes.
     names = {number: f"round {number}" for number in range(1, min(len(result.metrics["coverage"]), _MOST) + 1)}
     layers = {
-        "class": Layer(burn(geometries, classes), _NONE | dict(enumerate(CLASS_NAMES, start=1))),
-        "round": Layer(burn(geometries, rounds), _NONE | names),
+        "class": Layer(classes, _NONE | dict(enumerate(CLASS_NAMES, start=1))),
+        "round": Layer(rounds, _NONE | names),
     }
     if result.reference is not None:
         parcels = result.reference.parcels.geometry.to_numpy()
         unlabelled = np.asarray(result.reference.unlabelled, dtype=object)
         values = np.repeat([1, 2], [len(parcels), len(unlabelled)])
-        mask = burn(np.concatenate([parcels, unlabelled]), values)
+        mask = burn(np.zeros(shape, np.uint8), np.concatenate([parcels, unlabelled]), values)
         layers["reference"] = Layer(mask, _NONE | {1: "reference parcel", 2: "not labelled"})
     return LayeredImage(image, layers)

@@ -160,8 +160,9 @@ class WandbTracker:
                 record["picture"] = wandb.Image(picture.convert("RGB"), caption=name)
         self._run.log(record)
         self._shown.append(name)
-        rows = result.parcels.drop(columns="geometry").to_dict("records")
-        self._parcels.add({"scene": name, **row} for row in rows)
+        for batch in result.parcels:
+            rows = batch.drop(columns="geometry").to_dict("records")
+            self._parcels.add({"scene": name, **row} for row in rows)
         self._files |= {f"{name}/{written[key].name}": written[key] for key in PARCEL_FILES if key in written}
 
     def lightning(self, best: Mapping[str, str]) -> "Logger":
