@@ -14,6 +14,8 @@ from typing import Any
 
 import geopandas
 import numpy as np
+import pandas
+import pyarrow.parquet
 import pytest
 import rasterio
 import shapely
@@ -180,6 +182,29 @@ def assert_no_border_follows_a_seam(tiled: np.ndarray, whole: np.ndarray, tiling
     for y in {y for box in boxes for y in (box[1], box[3])} - {0, height}:
         borders = [np.mean(labels[y] != labels[y - 1]) for labels in (tiled, whole)]
         assert borders[0] <= borders[1] + 0.01, f"row {y}"
+
+
+def test_the_size_of_batches_changes_no_result(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = [*SMALL, "export=[geopackage,geoparquet,instances,coco,metrics]"]
+    whole = run(*scene, folder="whole") / "synthetic_7"
+    monkeypatch.setattr("isagrsc2.pipeline._ROWS", 4)
+    batches = run(*scene, folder="batches") / "synthetic_7"
+    assert pyarrow.parquet.ParquetFile(batches / "parcels.parquet").num_row_groups > 2
+    np.testing.assert_array_equal(labels_of(batches), labels_of(whole))
+    assert (batches / "parcels_coco.json").read_bytes() == (whole / "parcels_coco.json").read_bytes()
+    one, two = (metrics_of(folder) for folder in (batches, whole))
+    assert one["parcels"] == two["parcels"]
+    assert one["coverage"] == pytest.approx(two["coverage"], rel=1e-12)
+    assert one["reference"]["rounds"] == two["reference"]["rounds"]
+    for name in ("segments.parquet", "parcels.parquet"):
+        one, two = (geopandas.read_parquet(folder / name) for folder in (batches, whole))
+        known = ["parcel_id", "class_name", "p_cultivated", "score", "round"]
+        pandas.testing.assert_frame_equal(one[known], two[known])
+    parcels = geopandas.read_file(batches / "parcels.gpkg").geometry.to_numpy()
+    assert shapely.coverage_is_valid(parcels)  # borders between batches are shared, as all are
+    # Where borders of two batches come near each other, the first keeps more of its corners.
+    assert shapely.equals(parcels, two.geometry.to_numpy()).mean() > 0.8
+    assert shapely.area(parcels).sum() == pytest.approx(shapely.area(two.geometry).sum(), rel=0.01)
 
 
 def test_ctrl_c_says_how_to_go_on(

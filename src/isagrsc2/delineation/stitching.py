@@ -228,11 +228,19 @@ def _collect(tiles: int, load: Callable[[int], Part], size: tuple[int, int]) -> 
     for tile in range(tiles):
         part = load(tile)
         areas = shapely.area(part.polygons)
-        in_core = shapely.area(shapely.intersection(part.polygons, shapely.box(*part.core))) / areas
-        columns.append((areas, in_core, cut_by_edge(part, size), part.scores, part.stability, part.rounds))
+        columns.append((areas, _area_inside(part.polygons, part.core) / areas, cut_by_edge(part, size), part.scores, part.stability, part.rounds))
         counts.append(len(part.polygons))
     areas, in_core, cut, scores, stability, rounds = (np.concatenate(column) for column in zip(*columns, strict=True))
     return _Members(np.cumsum(counts), areas, in_core, cut, scores, stability, rounds)
+
+
+def _area_inside(polygons: Geometries, core: Bounds) -> npt.NDArray[np.float64]:
+    """(N,) px² of each polygon that lie in a box."""
+    areas = shapely.area(polygons)
+    low, high = np.hsplit(shapely.bounds(polygons), 2)  # (N, 2) each
+    beyond = np.flatnonzero(((low < core[:2]) | (high > core[2:])).any(axis=1))  # mostly few
+    areas[beyond] = shapely.area(shapely.clip_by_rect(polygons[beyond], *core))
+    return areas
 
 
 def _all_links(

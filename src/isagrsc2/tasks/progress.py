@@ -1,24 +1,32 @@
-"""The progress bar of a scene: tiles done, parcels so far, time left."""
+"""The progress of a scene: what will be done, tiles done, parcels so far, time left."""
 
+import logging
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from isagrsc2.pipeline import TileDone
+from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.tiling import Tile
+from isagrsc2.tasks.plan import Remaining, plan
+
+logger = logging.getLogger(__name__)
 
 
 class TileProgress:
-    """Shows the tiles of one scene; on anything but a terminal it shows only the end.
+    """Shows the tiles of one scene; the bar, on anything but a terminal, only when it ends.
 
     Args:
         name: of the scene.
+        scene: the raster.
+        folder: takes the result.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, scene: Scene, folder: Path) -> None:
+        self._name, self._scene, self._folder = name, scene, folder
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,6 +39,9 @@ class TileProgress:
     def begin(self, todo: list[Tile], done: list[Tile]) -> Callable[[TileDone], None]:
         """Start the bar; the answer is called with every finished tile."""
         total = len(todo) + len(done)
+        if total > 1:
+            logger.info("%s: %s", self._name, plan(self._scene, todo, done, self._folder))
+        remaining = Remaining(len(todo))
         task = self._progress.add_task(self._name, total=total, completed=len(done), parcels=0)
         found = 0
 
@@ -38,6 +49,8 @@ class TileProgress:
             nonlocal found
             found += tile.parcels
             self._progress.update(task, advance=1, parcels=found)
+            if guess := remaining.after_tile():
+                logger.info("%s: %s", self._name, guess)
 
         return advance
 

@@ -207,7 +207,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
             logger.info(
                 "%s: should this run be stopped, the same command with output_dir=%s goes on", source.name, cfg.output_dir
             )
-        with TileProgress(source.name) as progress:
+        with TileProgress(source.name, scene, folder) as progress:
             parts = segment_tiles(scene, run.method, min_area, store, run.engine, progress.begin)
         watch.add(parts.seconds, parts.memory_mb)
         stitched = stitch_parts(scene, run.method, min_area, store, parts)
