@@ -12,6 +12,7 @@ import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
+from rasterio.windows import Window
 
 from isagrsc2.classification.predictor import Classifier
 from isagrsc2.classification.segments import classify_segments
@@ -25,6 +26,7 @@ from isagrsc2.parcels.table import SEGMENT_COLUMNS, empty_segments
 from isagrsc2.parts import PartStore
 from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.raster import Scene
+from isagrsc2.scene.read_ahead import ReadAhead
 from isagrsc2.scene.tiling import Tile, Tiling
 from isagrsc2.segmenters.protocol import Segmenter
 from isagrsc2.stopwatch import Stopwatch
@@ -46,6 +48,14 @@ class Refinement(Protocol):
 
     def refine(self, segments: Segments, image: npt.NDArray[np.uint8], segmenter: Segmenter, min_area: float) -> Segments:
         """Return the segments of one tile, some of them replaced by their pieces."""
+        ...
+
+
+class WindowReader(Protocol):
+    """Gives windows of a scene."""
+
+    def read(self, window: Window) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """See ``Scene.read``."""
         ...
 
 
@@ -108,11 +118,11 @@ class Parts:
     memory_mb: dict[str, float]
 
 
-def segment_tile(scene: Scene, method: Method, min_area: float, store: PartStore, tile: Tile) -> TileDone:
+def segment_tile(reader: WindowReader, method: Method, min_area: float, store: PartStore, tile: Tile) -> TileDone:
     """Segment one tile and write its part."""
     watch = Stopwatch()
     with watch.stage("read"):
-        image, valid = scene.read(tile.window)  # (H, W, 3), (H, W)
+        image, valid = reader.read(tile.window)  # (H, W, 3), (H, W)
     segments = Segments.empty((image.shape[0], image.shape[1]))
     if valid.any():
         with watch.stage("segment"):
@@ -163,14 +173,15 @@ def segment_tiles(
     todo = [tile for tile in tiles if not store.holds(tile)]
     tell = announce(todo, [tile for tile in tiles if store.holds(tile)])
     lost: dict[str, Lost[Tile]] = {}
-    for done in engine.map(partial(segment_tile, scene, method, min_area, store), todo):
-        if isinstance(done, Lost):
-            logger.error("%s could not be segmented: %s", done.item.name, done.reason)
-            lost[done.item.name] = done
-            continue
-        _await_part(store, done.tile)
-        watch.add(done.seconds, done.memory_mb)
-        tell(done)
+    with ReadAhead(scene, [tile.window for tile in todo]) as reader:
+        for done in engine.map(partial(segment_tile, reader, method, min_area, store), todo):
+            if isinstance(done, Lost):
+                logger.error("%s could not be segmented: %s", done.item.name, done.reason)
+                lost[done.item.name] = done
+                continue
+            _await_part(store, done.tile)
+            watch.add(done.seconds, done.memory_mb)
+            tell(done)
     valid_pixels = sum(_valid_in_core(tile, store.valid(tile)) for tile in tiles if tile.name not in lost)
     return Parts(valid_pixels, len(todo) - len(lost), len(tiles) - len(todo), lost, watch.seconds, watch.memory_mb)
 
