@@ -11,8 +11,13 @@ from isagrsc2.errors import InputError
 CHIPS, _ = brown_and_blue(7, seed=3)
 
 
-def load(checkpoint, network="as_trained", cultivated="as_trained", threshold=0.5, batch=4):
-    return classifier_from_checkpoint(str(checkpoint), network, cultivated, threshold, device="cpu", batch=batch)
+def load(checkpoint, network="as_trained", cultivated="as_trained", **changes):
+    using = {"labels": "binary", "threshold": 0.5, "device": "cpu", "batch": 4} | changes
+    return classifier_from_checkpoint(str(checkpoint), network, cultivated, **using)
+
+
+def probabilities(checkpoint, **changes):
+    return load(checkpoint, **changes).classify(CHIPS)[1]
 
 
 def edited(checkpoint, path, change):
@@ -37,8 +42,8 @@ def test_round_trip(checkpoint):
     """The predictor computes what the trained module computes."""
     classifier: Classifier = load(checkpoint)
     assert classifier.chip_size == SIZE
-    assert classifier.class_names == ("not_cultivated", "cultivated")
-    p = classifier.classify(CHIPS)
+    assert (classifier.class_names, classifier.cultivated) == (("cultivated", "not_cultivated"), ("cultivated",))
+    _, p = classifier.classify(CHIPS)
     assert p.dtype == np.float32
     # Independent: Lightning's own way of loading.
     module = ChipClassifier.load_from_checkpoint(
@@ -59,33 +64,39 @@ def test_round_trip(checkpoint):
 
 
 def test_batch_size_does_not_matter(checkpoint):
-    whole = load(checkpoint, batch=7).classify(CHIPS)
+    whole = probabilities(checkpoint, batch=7)
     for batch in (1, 3, 100):
-        assert np.allclose(load(checkpoint, batch=batch).classify(CHIPS), whole, rtol=0, atol=1e-5)
-    reverse = load(checkpoint, batch=3).classify(CHIPS[::-1].copy())
+        assert np.allclose(probabilities(checkpoint, batch=batch), whole, rtol=0, atol=1e-5)
+    _, reverse = load(checkpoint, batch=3).classify(CHIPS[::-1].copy())
     assert np.allclose(reverse[::-1], whole, rtol=0, atol=1e-5)
 
 
 def test_no_chips(checkpoint):
-    p = load(checkpoint).classify(np.zeros((0, SIZE, SIZE, 3), np.uint8))
+    names, p = load(checkpoint).classify(np.zeros((0, SIZE, SIZE, 3), np.uint8))
     assert p.shape == (0,)
-    assert load(checkpoint).names(p) == []
-
-
-def test_names_by_threshold(checkpoint):
-    p = np.array([0.0, 0.69, 0.7, 1.0], np.float32)
-    assert load(checkpoint, threshold=0.5).names(p) == ["not_cultivated"] + ["cultivated"] * 3
-    assert load(checkpoint, threshold=0.695).names(p) == ["not_cultivated"] * 2 + ["cultivated"] * 2
+    assert names == []
 
 
 def test_other_classes_can_count_as_cultivated(checkpoint):
-    swapped = load(checkpoint, cultivated=["not_cultivated"]).classify(CHIPS)
-    assert np.allclose(swapped, 1 - load(checkpoint).classify(CHIPS), atol=1e-5)
+    swapped = probabilities(checkpoint, cultivated=["not_cultivated"])
+    assert np.allclose(swapped, 1 - probabilities(checkpoint), atol=1e-5)
+
+
+def test_parcels_are_named_by_the_classes_of_the_checkpoint(checkpoint, tmp_path):
+    def rename(content):
+        content["hyper_parameters"].update(class_names=["forest", "terrace"], cultivated=["terrace"])
+
+    renamed = edited(checkpoint, tmp_path / "renamed.ckpt", rename)
+    classifier = load(renamed, labels="classes")
+    assert (classifier.class_names, classifier.cultivated) == (("forest", "terrace"), ("terrace",))
+    names, p = classifier.classify(CHIPS)
+    assert names == ["terrace" if one >= 0.5 else "forest" for one in p]
+    assert np.array_equal(p, probabilities(checkpoint))
 
 
 def test_temperature_of_the_checkpoint_is_used(checkpoint, tmp_path):
     hot = edited(checkpoint, tmp_path / "hot.ckpt", lambda c: c["hyper_parameters"].update(temperature=1e6))
-    assert load(hot).classify(CHIPS) == pytest.approx(0.5, abs=1e-3)
+    assert probabilities(hot) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_absent_checkpoint(tmp_path):
@@ -110,7 +121,7 @@ def test_file_that_train_did_not_write(tmp_path, content):
 
 def test_the_network_that_was_asked_for_is_accepted(checkpoint):
     wanted = {"architecture": "resnet18", "attention": "cbam", "colour": "none"}
-    assert np.array_equal(load(checkpoint, wanted).classify(CHIPS), load(checkpoint).classify(CHIPS))
+    assert np.array_equal(probabilities(checkpoint, network=wanted), probabilities(checkpoint))
 
 
 @pytest.mark.parametrize(

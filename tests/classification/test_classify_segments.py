@@ -24,17 +24,16 @@ class GreyScene:
 
 class BrightnessClassifier:
     chip_size = 2
-    class_names = ("dark", "bright")
+    class_names = ("bright", "dark")
+    cultivated = ("bright",)
 
     def __init__(self):
         self.batches = []
 
     def classify(self, chips):
         self.batches.append(len(chips))
-        return (chips.mean(axis=(1, 2, 3)) / 255).astype(np.float32)
-
-    def names(self, p_cultivated):
-        return [self.class_names[int(p > 0.3)] for p in p_cultivated]
+        p = (chips.mean(axis=(1, 2, 3)) / 255).astype(np.float32)
+        return ["bright" if one > 0.3 else "dark" for one in p], p
 
 
 def squares(*corners):

@@ -10,21 +10,22 @@ from hydra.utils import instantiate
 from isagrsc2.classification.predictor import Unclassified, classifier_from_checkpoint
 
 CONF = Path(__file__).parents[2] / "conf"
+USING = {"labels": "binary", "threshold": 0.5, "device": "cpu", "batch": 2}
 
 
 def test_unclassified_knows_nothing():
     classifier = Unclassified()
-    p = classifier.classify(np.zeros((3, 0, 0, 3), np.uint8))
+    names, p = classifier.classify(np.zeros((3, 0, 0, 3), np.uint8))
     assert p.dtype == np.float32
     assert p.shape == (3,)
     assert np.isnan(p).all()
-    assert classifier.names(p) == ["unclassified"] * 3
-    assert classifier.class_names == ("unclassified",)
+    assert names == ["unclassified"] * 3
+    assert (classifier.class_names, classifier.cultivated) == (("unclassified",), ())
 
 
 def test_no_checkpoint_is_unclassified_and_says_so_once(caplog):
     with caplog.at_level(logging.WARNING):
-        classifier = classifier_from_checkpoint("none", "as_trained", "as_trained", 0.5, device="cpu", batch=2)
+        classifier = classifier_from_checkpoint("none", "as_trained", "as_trained", **USING)
     assert isinstance(classifier, Unclassified)
     assert len(caplog.records) == 1
     assert "unclassified" in caplog.records[0].message
@@ -34,7 +35,7 @@ def test_nothing_here_imports_torch():
     code = (
         "import sys, isagrsc2.classification.segments\n"
         "from isagrsc2.classification.predictor import classifier_from_checkpoint\n"
-        "classifier_from_checkpoint('none', 'as_trained', 'as_trained', 0.5, device='cpu', batch=2)\n"
+        f"classifier_from_checkpoint('none', 'as_trained', 'as_trained', **{USING})\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -45,8 +46,8 @@ OPTIONS = sorted(path.stem for path in (CONF / "classifier").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if "prompt_training" not in path.read_text())
 
 
-@pytest.mark.parametrize("option", sorted({*OPTIONS} - {"embedded"}))
-def test_every_option_but_the_embedded_is_unclassified_until_there_is_a_checkpoint(option, compose_config):
+@pytest.mark.parametrize("option", sorted({*OPTIONS} - {"embedded", "clip"}))
+def test_options_of_trained_networks_are_unclassified_until_there_is_a_checkpoint(option, compose_config):
     cfg = compose_config("segment", f"classifier={option}", "device=cpu")
     assert isinstance(instantiate(cfg.classifier), Unclassified)
 
@@ -60,4 +61,4 @@ def test_the_option_of_a_model_insists_on_its_network(option, compose_config):
 
 
 def test_there_is_an_option_for_every_model_and_one_for_all():
-    assert set(OPTIONS) == {*MODELS, "trained", "embedded", "none"}
+    assert set(OPTIONS) == {*MODELS, "trained", "embedded", "clip", "none"}

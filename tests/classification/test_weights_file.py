@@ -30,7 +30,8 @@ def exported(checkpoint, tmp_path_factory):
 
 
 def probabilities(checkpoint):
-    return classifier_from_checkpoint(str(checkpoint), "as_trained", "as_trained", 0.5, device="cpu", batch=4).classify(CHIPS)
+    using = {"labels": "binary", "threshold": 0.5, "device": "cpu", "batch": 4}
+    return classifier_from_checkpoint(str(checkpoint), "as_trained", "as_trained", **using).classify(CHIPS)[1]
 
 
 def changed(exported, path, drop=(), **metadata):

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Classifier(Protocol):
-    """Decides from chips whether land is cultivated."""
+    """Decides from chips what land is, and whether it is cultivated."""
 
     @property
     def chip_size(self) -> int:
@@ -38,22 +38,23 @@ class Classifier(Protocol):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Every name that ``names`` can give."""
+        """Every name that ``classify`` can give, in the order of legends."""
         ...
 
-    def classify(self, chips: npt.NDArray[np.uint8]) -> Probabilities:
-        """Estimate how likely the land of each chip is cultivated.
+    @property
+    def cultivated(self) -> tuple[str, ...]:
+        """Those of ``class_names`` that count as cultivated."""
+        ...
+
+    def classify(self, chips: npt.NDArray[np.uint8]) -> tuple[list[str], Probabilities]:
+        """Name the land of each chip, and estimate how likely it is cultivated.
 
         Args:
             chips: (N, S, S, 3) uint8 RGB, zero outside the segment, S = ``chip_size``; N may be 0.
 
         Returns:
-            (N,) float32 probabilities, 0 to 1; NaN where nothing is known.
+            N of ``class_names``; (N,) float32 probabilities, 0 to 1, NaN where nothing is known.
         """
-        ...
-
-    def names(self, p_cultivated: Probabilities) -> list[str]:
-        """Name a class for each of (N,) probabilities."""
         ...
 
 
@@ -62,22 +63,18 @@ class Unclassified:
 
     chip_size = 0
     class_names = (UNCLASSIFIED,)
+    cultivated = ()
 
-    def classify(self, chips: npt.NDArray[np.uint8]) -> Probabilities:
+    def classify(self, chips: npt.NDArray[np.uint8]) -> tuple[list[str], Probabilities]:
         """See ``Classifier.classify``."""
-        return np.full(len(chips), np.nan, np.float32)
-
-    def names(self, p_cultivated: Probabilities) -> list[str]:
-        """See ``Classifier.names``."""
-        return [UNCLASSIFIED] * len(p_cultivated)
+        return [UNCLASSIFIED] * len(chips), np.full(len(chips), np.nan, np.float32)
 
 
 def classifier_from_checkpoint(
     checkpoint: str,
     network: Mapping[str, str] | str,
     cultivated: Sequence[str] | str,
-    threshold: float,
-    **loading: Any,
+    **using: Any,
 ) -> Classifier:
     """Make the classifier of a checkpoint, or say once that there is none.
 
@@ -87,8 +84,7 @@ def classifier_from_checkpoint(
         checkpoint: file written by ``train.py`` or exported from one, ``"embedded"`` (in the package), or ``"none"``.
         network: ``architecture``, ``attention`` and ``colour`` the checkpoint must have, or ``"as_trained"`` for any.
         cultivated: class names that count as cultivated, or ``"as_trained"``.
-        threshold: probability from which a parcel is named cultivated.
-        loading: ``device`` and ``batch`` of ``CheckpointClassifier``.
+        using: ``labels``, ``threshold``, ``device`` and ``batch`` of ``NetworkClassifier``.
 
     Raises:
         InputError: see ``CheckpointClassifier`` and ``locate_embedded``.
@@ -102,4 +98,4 @@ def classifier_from_checkpoint(
     path = resolve(str(checkpoint), CLASSIFIER)
     from isagrsc2.classification.checkpoint_classifier import CheckpointClassifier  # imports torch and timm
 
-    return CheckpointClassifier(path, network, cultivated, threshold, **loading)
+    return CheckpointClassifier(path, network, cultivated, **using)

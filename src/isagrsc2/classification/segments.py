@@ -24,15 +24,18 @@ def classify_segments(
         batch: chips held in memory at a time; does not change the result.
 
     Returns:
-        N class names; (N,) float32 probabilities of being cultivated, NaN where nothing is known.
+        N of the classifier's class names; (N,) float32 probabilities of being cultivated, NaN where nothing is known.
     """
+    names = [""] * len(polygons)
     p_cultivated = np.empty(len(polygons), np.float32)
     order = reading_order(polygons)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
         chips = np.stack([cut_chip(scene, polygons[index], classifier.chip_size) for index in chosen])  # (B, S, S, 3)
-        p_cultivated[chosen] = classifier.classify(chips)
-    return classifier.names(p_cultivated), p_cultivated
+        found, p_cultivated[chosen] = classifier.classify(chips)
+        for index, name in zip(chosen, found, strict=True):
+            names[index] = name
+    return names, p_cultivated
 
 
 def reading_order(polygons: Sequence[BaseGeometry]) -> list[int]:

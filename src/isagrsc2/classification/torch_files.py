@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from isagrsc2.classification.torchscript import is_torchscript, read_torchscript
 from isagrsc2.errors import InputError
 
 
@@ -12,7 +13,7 @@ def read_torch_file(path: Path, remedy: str) -> Any:
     """Load tensors and plain values to the CPU.
 
     Args:
-        path: a file written by ``torch.save``.
+        path: a file written by ``torch.save``, or a TorchScript archive, of which the state dict is read.
         remedy: what the user should do when it cannot be read; ends the message.
 
     Raises:
@@ -21,6 +22,8 @@ def read_torch_file(path: Path, remedy: str) -> Any:
     if not path.is_file():
         raise InputError(f"{path} does not exist; {remedy}")
     try:
+        if is_torchscript(path):
+            return read_torchscript(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes lead the reader to errors of any kind
         reason = str(error).strip().splitlines() or [type(error).__name__]

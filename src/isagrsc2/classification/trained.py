@@ -9,6 +9,7 @@ from torch import Tensor
 
 from isagrsc2.classification.networks.build import PARTS, build_network, describe
 from isagrsc2.classification.networks.network import ChipNetwork
+from isagrsc2.classification.networks.published import use_of
 from isagrsc2.classification.torch_files import read_torch_file
 from isagrsc2.classification.weights_file import SUFFIX, read_classifier
 from isagrsc2.errors import InputError
@@ -64,7 +65,8 @@ def read_checkpoint(path: Path, remedy: str) -> Mapping[str, Any]:
     content = read_torch_file(path, remedy)
     parameters = content.get("hyper_parameters") if isinstance(content, Mapping) else None
     if not _describes_network(parameters) or "state_dict" not in content:
-        raise InputError(f"{path} is not a checkpoint written by train.py; {remedy}")
+        encoder = use_of(path, content) if isinstance(content, Mapping) else None
+        raise InputError(f"{encoder}." if encoder else f"{path} is not a checkpoint written by train.py; {remedy}")
     checkpoint: Mapping[str, Any] = content
     return checkpoint
 

@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from isagrsc2.classification.networks.published import use_of
 from isagrsc2.errors import InputError
 from isagrsc2.files import replacing
 
@@ -55,7 +56,8 @@ def read_classifier(path: Path, remedy: str) -> tuple[dict[str, Any], dict[str, 
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or no safetensors ({error}); {remedy}") from None
     if about.pop("format", None) != FORMAT:
-        raise InputError(f"{path} holds no classifier; {remedy}")
+        encoder = use_of(path, state)
+        raise InputError(f"{encoder}." if encoder else f"{path} holds no classifier; {remedy}")
     try:
         return {name: json.loads(value) for name, value in about.items()}, state
     except json.JSONDecodeError:

@@ -74,6 +74,16 @@ def test_land_cover_by_majority(tmp_path):
         assert splits.class_names[label] == ("agriculture", "forest", "water")[int(middle // 32)]
 
 
+def test_unknown_can_be_a_class_of_its_own(tmp_path):
+    splits = make(official_layout(tmp_path, covers=("agriculture", "unknown", "forest")), labels="all_classes").splits
+    assert splits.class_names == ("urban", "agriculture", "rangeland", "forest", "water", "barren", "unknown")
+    assert splits.cultivated == ("agriculture",)
+    found = [splits.class_names[label] for label in splits.train.labels]
+    assert set(found) == {"agriculture", "unknown", "forest"}
+    for (_, polygon), name in zip(splits.train.sources, found, strict=True):
+        assert name == ("agriculture", "unknown", "forest")[int(polygon.centroid.x // 32)]
+
+
 def test_shares_are_of_what_is_known(tmp_path):
     # Fields to column 32, then clouds to 64, then forest: 75 % of 24 px must be known.
     splits = make(official_layout(tmp_path, covers=("agriculture", "unknown", "forest")), {"per_scene": 200}).splits
@@ -135,7 +145,7 @@ def test_damaged_images_are_counted_and_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": "all"}, r"data\.labels=all is not one of binary, land_cover"),
+        ({"labels": "all"}, r"data\.labels=all is not one of binary, land_cover, all_classes"),
         ({"min_majority": 1.5}, r"data\.min_majority=1\.5"),
         ({"max_unknown_share": -1}, r"data\.max_unknown_share=-1"),
         ({"crops": CropSampling(100, 5, 0.5, 0.7, 0.1, 2)}, r"100_sat\.jpg is 96 x 96 px, smaller than data\.crops\.size=100"),

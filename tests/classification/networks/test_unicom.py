@@ -99,7 +99,9 @@ def test_an_official_file_loads(tmp_path):
     source = Encoder(TINY).half()
     torch.save(source.state_dict(), tmp_path / TINY.file_name)
     network = UnicomNetwork(TINY, 4)
-    start_from(network, {"pretrained": str(tmp_path / TINY.file_name), "normalisation": "clip"})
+    start_from(
+        network, {"architecture": "unicom_vit_b32", "pretrained": str(tmp_path / TINY.file_name), "normalisation": "clip"}
+    )
     for key, value in source.state_dict().items():
         assert torch.equal(network.body.state_dict()[key], value.to(network.body.state_dict()[key].dtype)), key
     assert {p.dtype for p in network.parameters()} == {torch.float32}
@@ -109,7 +111,9 @@ def test_a_file_of_another_encoder_is_refused(tmp_path):
     torch.save(Encoder(TINY).state_dict(), tmp_path / "other.pt")
     larger = UnicomNetwork(Geometry("larger.pt", 64, 8, 24, 10, 2, 3), 4)
     with pytest.raises(InputError, match=r"other\.pt is of another network: other shapes of feature\.0\.weight, pos_embed;"):
-        start_from(larger, {"pretrained": str(tmp_path / "other.pt"), "normalisation": "clip"})
+        start_from(
+            larger, {"architecture": "unicom_vit_b32", "pretrained": str(tmp_path / "other.pt"), "normalisation": "clip"}
+        )
 
 
 def test_official_weights_are_fetched_by_hand():

@@ -23,10 +23,13 @@ from isagrsc2.scene.sources import SceneFile
 from isagrsc2.scene.stretch import NoStretch
 
 # Values of `data.labels`.
-BINARY, LAND_COVER = "binary", "land_cover"
+BINARY, LAND_COVER, ALL_CLASSES = "binary", "land_cover", "all_classes"
 
-# What a crop can be; clouds and the like are no land cover.
-COVERS = tuple(name for index, name in enumerate(CLASS_NAMES) if index != UNKNOWN)
+# What a crop can be under each of them but the first; clouds and the like are no land cover.
+COVERS = {
+    LAND_COVER: tuple(name for index, name in enumerate(CLASS_NAMES) if index != UNKNOWN),
+    ALL_CLASSES: CLASS_NAMES,
+}
 
 IMAGE_FILE_ENDING = "_sat.jpg"
 PAGE = "http://deepglobe.org"
@@ -56,9 +59,10 @@ class DeepGlobe(SceneChips):
 
         Args:
             root: the folder with ``train/``, or a folder of images and masks.
-            labels: ``binary`` (cultivated or not, by the share of agriculture) or ``land_cover`` (six classes).
-            min_majority: smallest share of a crop's known pixels for its most frequent land cover to be its class; used
-                with ``land_cover`` only.
+            labels: ``binary`` (cultivated or not, by the share of agriculture), ``land_cover`` (six classes) or
+                ``all_classes`` (``unknown`` is the seventh).
+            min_majority: smallest share of a crop's known pixels for its most frequent land cover to be its class, of all
+                pixels with ``all_classes``; not used with ``binary``.
             max_unknown_share: largest share of a mask's pixels with colours that are none of the official ones.
             crops: how they are drawn.
             split: see ``SceneChips``.
@@ -67,7 +71,7 @@ class DeepGlobe(SceneChips):
             InputError: an option does not fit.
         """
         super().__init__(**split)
-        check_choice("data.labels", labels, (BINARY, LAND_COVER))
+        check_choice("data.labels", labels, (BINARY, *COVERS))
         check_share("data.min_majority", min_majority)
         check_share("data.max_unknown_share", max_unknown_share)
         self._root = Path(root)
@@ -84,8 +88,8 @@ class DeepGlobe(SceneChips):
         check_enough([scene.name for scene in scenes], self.test_share)
         with ThreadPoolExecutor(max(1, self._workers)) as pool:
             cut = list(pool.map(self._cut, scenes))
-        if self._labels == LAND_COVER:
-            return self.split_whole(cut, COVERS, (CLASS_NAMES[AGRICULTURE],))
+        if self._labels in COVERS:
+            return self.split_whole(cut, COVERS[self._labels], (CLASS_NAMES[AGRICULTURE],))
         return self.split_whole(cut, CLASSES, (CULTIVATED,))
 
     def _cut(self, scene: ClosedScene) -> CutScene:
@@ -111,7 +115,8 @@ class DeepGlobe(SceneChips):
     def _label(self, cover: npt.NDArray[np.uint8]) -> int | None:
         """Class index of a crop (S, S) of land cover; None where it is left out."""
         counts = np.bincount(cover.ravel(), minlength=len(CLASS_NAMES))
-        counts[UNKNOWN] = 0
+        if self._labels != ALL_CLASSES:
+            counts[UNKNOWN] = 0
         known = int(counts.sum())
         if known == 0 or known < self._crops.min_valid * cover.size:
             return None
@@ -119,7 +124,7 @@ class DeepGlobe(SceneChips):
             cultivated = self._crops.is_cultivated(counts[AGRICULTURE] / known)
             return None if cultivated is None else int(cultivated)
         most = int(counts.argmax())
-        return COVERS.index(CLASS_NAMES[most]) if counts[most] >= self._min_majority * known else None
+        return COVERS[self._labels].index(CLASS_NAMES[most]) if counts[most] >= self._min_majority * known else None
 
 
 def list_images(root: Path) -> list[Path]:

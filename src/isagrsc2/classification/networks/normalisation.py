@@ -14,7 +14,8 @@ class ColourStatistics:
     deviation: tuple[float, float, float]
 
 
-def _of_unit_range(mean: tuple[float, float, float], deviation: tuple[float, float, float]) -> ColourStatistics:
+def of_unit_range(mean: tuple[float, float, float], deviation: tuple[float, float, float]) -> ColourStatistics:
+    """Statistics given for values from 0 to 1."""
     return ColourStatistics(
         (255 * mean[0], 255 * mean[1], 255 * mean[2]), (255 * deviation[0], 255 * deviation[1], 255 * deviation[2])
     )
@@ -23,9 +24,12 @@ def _of_unit_range(mean: tuple[float, float, float], deviation: tuple[float, flo
 # What files of weights expect of their input, by name.
 NORMALISATIONS = {
     # Mean and standard deviation of ImageNet's training images: timm's ResNets, torchvision's networks.
-    "imagenet": _of_unit_range((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "imagenet": of_unit_range((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     # Of CLIP's training images (Radford et al. 2021); UNICOM took them over.
-    "clip": _of_unit_range((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    "clip": of_unit_range((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+    # To -1 ... 1, and to 0 ... 1: SigLIP and MobileCLIP.
+    "half": of_unit_range((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "unit": of_unit_range((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     # ImageNet's mean in whole bytes and no division: networks that were trained with Caffe, channels in the order R, G, B.
     "mean_only": ColourStatistics((123.0, 117.0, 104.0), (1.0, 1.0, 1.0)),
 }

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from isagrsc2.classification.networks.cbam import pass_through
 from isagrsc2.classification.networks.network import ChipNetwork
+from isagrsc2.classification.networks.published import CLIP, CLIP_OF_TRANSFORMERS, UNICOM, family_of, unicom_option
+from isagrsc2.classification.networks.unicom import GEOMETRIES, RELEASES
 from isagrsc2.classification.torch_files import read_torch_file
 from isagrsc2.errors import InputError
 from isagrsc2.options import check_choice
@@ -39,7 +41,9 @@ def start_from(network: ChipNetwork, backbone: Mapping[str, Any]) -> None:
         load_plain_state(network, network.fetch_official(), OFFICIAL, f"the official {backbone['architecture']}")
     else:
         check_choice("model.backbone.normalisation", backbone["normalisation"], network.understood)
-        load_plain_state(network, read_plain_state(Path(pretrained), REMEDY), backbone["normalisation"], str(pretrained))
+        state = read_plain_state(Path(pretrained), REMEDY)
+        _check_family(state, backbone["architecture"], str(pretrained))
+        load_plain_state(network, state, backbone["normalisation"], str(pretrained))
 
 
 def load_plain_state(network: ChipNetwork, state: Mapping[str, Tensor], normalisation: str, source: str) -> None:
@@ -106,6 +110,21 @@ def read_plain_state(path: Path, remedy: str) -> Mapping[str, Tensor]:
         raise InputError(f"{path} does not exist; {remedy}") from None
     except SafetensorError as error:
         raise InputError(f"{path} is damaged ({error}); {remedy}") from None
+
+
+def _check_family(state: Mapping[str, Tensor], architecture: str, source: str) -> None:
+    """Files of UNICOM and CLIP bear the same names, so say which one this is where it is not the one asked for."""
+    family = family_of(state)
+    if family in (CLIP, CLIP_OF_TRANSFORMERS):
+        official = GEOMETRIES[architecture].file_name if architecture in GEOMETRIES else None
+        remedy = f"UNICOM's own file is {official} of {RELEASES}, and " if official else ""
+        raise InputError(
+            f"{source} is {family}, not the weights of {architecture}: {remedy}classifier=clip uses CLIP's without training; "
+            f"{REMEDY}"
+        )
+    option = unicom_option(state) if family == UNICOM else None
+    if option not in (None, architecture):
+        raise InputError(f"{source} is UNICOM's {option}, not the weights of {architecture}; give model={option}, or {REMEDY}")
 
 
 def _same_shape(own: Mapping[str, Tensor], key: str, value: Tensor) -> bool:

@@ -1,0 +1,1 @@
+"""Text instead of training: CLIP compares chips with descriptions of land."""
