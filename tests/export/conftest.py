@@ -8,6 +8,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
+from isagrsc2.classification.land_classes import BINARY
 from isagrsc2.export.result import SceneResult
 from isagrsc2.parcels import empty_segments, to_parcels
 from isagrsc2.scene.polygons import polygonise
@@ -67,7 +68,7 @@ def make_result(tmp_path: Path) -> MakeResult:
             )
         batches = [segments.iloc[start : start + rows].reset_index(drop=True) for start in range(0, max(len(ids), 1), rows)]
         parcels = list(to_parcels(batches, scene.transform, scene.crs, tolerance_px))
-        return SceneResult(scene, batches, parcels, {"coverage": [0.8, float("nan")], "name": "field"}, None)
+        return SceneResult(scene, batches, parcels, BINARY, {"coverage": [0.8, float("nan")], "name": "field"}, None)
 
     return make
 

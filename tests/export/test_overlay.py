@@ -1,11 +1,14 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import shapely
 from PIL import Image
 from rasterio.crs import CRS
 
+from isagrsc2.classification.land_classes import BINARY, LandClasses
 from isagrsc2.export.overlay import Overlay, _legend
-from isagrsc2.export.palette import colour_neighbours
+from isagrsc2.export.palette import colour_neighbours, palette_of
 from isagrsc2.export.sheet import LegendEntry, _round_length, compose_sheet
 
 NONE = np.zeros(0, object), np.zeros(0, np.int64)
@@ -53,13 +56,13 @@ def test_equal_results_give_equal_files(make_result, tmp_path):
 def test_legend_counts_and_adds(make_result):
     # 10 m pixels near the central meridian. Cultivated are 1 (12 px) and 4 (15 px): 27 px, 0.27 ha. 2 is not cultivated,
     # 18 px, 0.18 ha. 3 is unclassified, 9 px, 900 m².
-    entries = _legend(make_result().parcels)
+    entries = _legend(make_result().parcels, BINARY)
     assert [(entry.label, entry.detail) for entry in entries] == [
         ("Cultivated", "2 parcels, 0.3 ha"),
         ("Not cultivated", "1 parcel, 0.2 ha"),
         ("Unclassified", "1 parcel, 901 sq m"),  # the scale at the central meridian is 0.9996: 900 / 0.9996²
     ]
-    assert _legend(make_result(crs=None).parcels)[0].detail == "2 parcels, 27 px"
+    assert _legend(make_result(crs=None).parcels, BINARY)[0].detail == "2 parcels, 27 px"
 
 
 def test_scale_bar_is_a_round_length():
@@ -107,5 +110,20 @@ def test_batches_change_the_colours_at_most(make_result):
     assert whole.shape == parts.shape
     grey = (whole == parts).all(axis=2)
     assert grey.mean() > 0.5
-    legend = [_legend(make_result(labels=labels, rows=rows).parcels) for rows in (1000, 7)]
+    legend = [_legend(make_result(labels=labels, rows=rows).parcels, BINARY) for rows in (1000, 7)]
     assert legend[0] == legend[1]
+
+
+def test_classes_of_land_cover_have_their_colours(make_result):
+    land = LandClasses(("forest", "rice", "water"), ("rice",))
+    assert len({palette_of(name, land) for name in land.names}) == 3
+    labels = np.repeat(np.arange(1, 4), 20)[None].repeat(40, axis=0).astype(np.int32)
+    result = make_result(labels=labels)
+    (segments,), (parcels,) = result.segments, result.parcels
+    names = {"class_name": ["forest", "rice", "water"]}
+    named = dataclasses.replace(result, segments=[segments.assign(**names)], parcels=[parcels.assign(**names)], classes=land)
+    entries = _legend(named.parcels, land)
+    assert [(entry.label, entry.hatched) for entry in entries] == [("Forest", True), ("Rice", False), ("Water", True)]
+    plain = Overlay(max_size=60, max_enlargement=1.0, opacity=1.0, line_width=0.0).draw(named).astype(int)
+    shown = {tuple(colour) for colour in plain.reshape(-1, 3).tolist()}
+    assert palette_of("rice", land)[0] in shown

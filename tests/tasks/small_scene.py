@@ -6,6 +6,7 @@ import geopandas
 import numpy as np
 import shapely
 
+from isagrsc2.classification.land_classes import BINARY
 from isagrsc2.export.result import SceneResult
 from isagrsc2.reference.parcels import Reference
 
@@ -19,7 +20,7 @@ def small_result(parcels: int) -> SceneResult:
     own = geopandas.GeoDataFrame({"ref_id": [1]}, geometry=[shapely.box(0, 0, 2, 4)])
     reference = Reference("x", own, 0, 0, 0, False, (shapely.box(4, 0, 8, 4),))
     metrics = {"parcels": parcels, "coverage": [0.5] * 200, "seconds": {"read": 0.25}, "memory_mb": {}, "classes": {}}
-    return SceneResult(SmallScene(), [segments], [segments], metrics, reference)  # type: ignore[arg-type]
+    return SceneResult(SmallScene(), [segments], [segments], BINARY, metrics, reference)  # type: ignore[arg-type]
 
 
 def never_opened() -> AbstractContextManager[SceneResult]:

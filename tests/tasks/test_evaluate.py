@@ -17,6 +17,7 @@ from hydra.errors import ConfigCompositionException, InstantiationException
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
+from isagrsc2.classification.land_classes import BINARY
 from isagrsc2.errors import InputError
 from isagrsc2.tasks.evaluate import evaluate
 from isagrsc2.tasks.parcels_pictures import picture_names
@@ -48,6 +49,7 @@ def write_result(folder: Path, image: Path, rows: list[tuple[shapely.Geometry, s
         "parcels": len(rows),
         "coverage": [0.5],
         "classes": {},
+        "land_classes": BINARY.plain(),
         "tiles": {"computed": 1, "reused": 0},
         "seconds": {"open": 0.25, "segment": 1.0},
         "memory_mb": {"open": 90.0, "segment": 120.0},

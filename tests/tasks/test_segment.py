@@ -207,6 +207,21 @@ def test_the_size_of_batches_changes_no_result(run: Run, monkeypatch: pytest.Mon
     assert shapely.area(parcels).sum() == pytest.approx(shapely.area(two.geometry).sum(), rel=0.01)
 
 
+def test_files_hold_the_parcels_that_are_asked_for(run: Run) -> None:
+    options = ["export=[geopackage,instances,coco,metrics]", "export.min_area_m2=2000", "export.class_filter=unclassified"]
+    folder = run(*SMALL, *options, "export.crs=EPSG:4326") / "synthetic_7"
+    parcels = geopandas.read_file(folder / "parcels.gpkg", layer="parcels")
+    everything = geopandas.read_parquet(folder / "segments.parquet")
+    assert 0 < len(parcels) < len(everything)
+    assert parcels["area_m2"].min() >= 2000
+    assert parcels.crs == "EPSG:4326"
+    assert set(np.unique(labels_of(folder))) == {0, *parcels["parcel_id"]}
+    annotations = json.loads((folder / "parcels_coco.json").read_text())["annotations"]
+    assert [one["id"] for one in annotations] == parcels["parcel_id"].tolist()
+    metrics = metrics_of(folder)
+    assert (metrics["written"], metrics["parcels"]) == (len(parcels), len(everything))
+
+
 def test_ctrl_c_says_how_to_go_on(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -75,7 +75,7 @@ class SameSide:
         signs = np.sign(embedding.values[rows, columns])[:, None, None, None]  # (N, 1, 1, 1)
         logits = signs * embedding.values + np.array([-0.1, 0, 0.1], np.float32)[:, None, None]  # (N, 3, H, W)
         scores = np.tile(np.array([0.5, 0.8, 0.6], np.float32), (len(points), 1))
-        return DenseCandidates(logits, scores, np.ones_like(scores), lambda logits: logits > 0)
+        return DenseCandidates(logits, scores, lambda some: np.ones(len(some), np.float32), lambda some: some > 0)
 
 
 class TinyPromptable(PromptableModule):

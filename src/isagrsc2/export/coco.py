@@ -12,10 +12,10 @@ import numpy.typing as npt
 import shapely
 from pycocotools import mask as rle
 
+from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.export.json_file import strict_json
 from isagrsc2.export.result import SceneResult
 from isagrsc2.files import replacing
-from isagrsc2.parcels import CLASS_NAMES
 from isagrsc2.scene.polygons import rasterise
 
 
@@ -23,7 +23,8 @@ from isagrsc2.scene.polygons import rasterise
 class Coco:
     """``parcels_coco.json``: COCO instances with run-length encoded, pixel-exact masks.
 
-    Category ids are the positions in ``parcels.CLASS_NAMES``, from 1.
+    Category ids are the positions in the classifier's classes, from 1; of one for cultivated land always 1: cultivated, 2: not
+    cultivated, 3: unclassified.
     """
 
     def write(self, result: SceneResult, folder: Path) -> Path:
@@ -32,27 +33,29 @@ class Coco:
         head = {
             "info": {"description": f"Parcels of {scene.path.name}"},
             "images": [{"id": 1, "file_name": scene.path.name, "width": scene.width, "height": scene.height}],
-            "categories": [{"id": n, "name": name, "supercategory": "land"} for n, name in enumerate(CLASS_NAMES, 1)],
+            "categories": [{"id": n, "name": name, "supercategory": "land"} for n, name in enumerate(result.classes.names, 1)],
         }
         # The list of annotations, the last member, is written one by one.
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
             file.write(strict_json(head, None).removesuffix("}") + ', "annotations": [')
             separator = "\n"
             for batch in result.segments:
-                for annotation in _annotations(batch, (scene.height, scene.width)):
+                for annotation in _annotations(batch, result.classes, (scene.height, scene.width)):
                     file.write(separator + strict_json(annotation, None))
                     separator = ",\n"
             file.write("\n]}\n")
         return path
 
 
-def _annotations(segments: geopandas.GeoDataFrame, shape: tuple[int, int]) -> Iterator[dict[str, Any]]:
-    names = ("geometry", "parcel_id", "class_name", "p_cultivated", "score", "round")
-    for polygon, parcel_id, class_name, p_cultivated, score, found in zip(*(segments[name] for name in names), strict=True):
+def _annotations(segments: geopandas.GeoDataFrame, classes: LandClasses, shape: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    names = ("geometry", "parcel_id", "p_cultivated", "score", "round")
+    categories = classes.positions(segments["class_name"])
+    rows = zip(categories, *(segments[name] for name in names), strict=True)
+    for category, polygon, parcel_id, p_cultivated, score, found in rows:
         yield {
             "id": int(parcel_id),
             "image_id": 1,
-            "category_id": CLASS_NAMES.index(class_name) + 1,
+            "category_id": category + 1,
             "iscrowd": 0,
             "score": float(score),
             "p_cultivated": float(p_cultivated),

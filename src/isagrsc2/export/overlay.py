@@ -15,13 +15,14 @@ from affine import Affine
 from PIL import Image
 from rasterio.features import rasterize
 
-from isagrsc2.export.palette import PALETTES, colour_neighbours
+from isagrsc2.classification.land_classes import NOT_CULTIVATED, LandClasses
+from isagrsc2.export.palette import colour_neighbours, palette_of
 from isagrsc2.export.result import SceneResult
 from isagrsc2.export.sheet import DOT, LegendEntry, compose_sheet
 from isagrsc2.export.sizes import area_text, metres_across
 from isagrsc2.files import replacing
 from isagrsc2.options import check_number, check_share, check_whole
-from isagrsc2.parcels import CLASS_NAMES, move
+from isagrsc2.parcels import move
 from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.scene.raster import Scene
 
@@ -81,14 +82,18 @@ class Overlay:
         drawn = _Drawn(scene, parcels, image.shape[:2])
         areas = np.concatenate([shapely.area(geometries) for geometries in drawn])
         if len(areas):
-            image = self._fill(image, drawn, [batch["class_name"].to_numpy(dtype=object) for batch in parcels])
+            image = self._fill(image, drawn, [batch["class_name"].to_numpy(dtype=object) for batch in parcels], result.classes)
             image = self._outline(image, drawn, float(np.sqrt(np.median(areas))))
         reference = "no CRS" if scene.crs is None else pyproj.CRS.from_user_input(scene.crs).name
         subtitle = f"{scene.width:,} x {scene.height:,} px {DOT} {reference}"
         metres = metres_across(scene)
-        return compose_sheet(image, scene.name, subtitle, _legend(parcels), None if metres is None else metres / image.shape[1])
+        return compose_sheet(
+            image, scene.name, subtitle, _legend(parcels, result.classes), None if metres is None else metres / image.shape[1]
+        )
 
-    def _fill(self, image: Picture, drawn: Sequence[Geometries], classes: Sequence[npt.NDArray[Any]]) -> Picture:
+    def _fill(
+        self, image: Picture, drawn: Sequence[Geometries], named: Sequence[npt.NDArray[Any]], classes: LandClasses
+    ) -> Picture:
         """Colour the parcels, batch by batch."""
         height, width = image.shape[0] * SUPERSAMPLING, image.shape[1] * SUPERSAMPLING
         painted = np.zeros((height, width, 3), np.uint8)  # black where there is no parcel
@@ -96,8 +101,8 @@ class Overlay:
         distance, line = HATCH
         rows, columns = np.ogrid[:height, :width]
         hatch = (rows + columns) % (distance * SUPERSAMPLING) < line * SUPERSAMPLING
-        colouring = _Colouring()
-        for geometries, names in zip(drawn, classes, strict=True):
+        colouring = _Colouring(classes)
+        for geometries, names in zip(drawn, named, strict=True):
             colours = np.append(np.zeros((1, 3), np.uint8), colouring.colours(geometries, names), axis=0)  # 0 is the ground
             top, bottom = _rows_touched(geometries, height)
             labels = rasterize(
@@ -109,7 +114,9 @@ class Overlay:
             here = labels > 0
             painted[top:bottom][here] = colours[labels[here]]
             covered[top:bottom][here] = 255
-            painted[top:bottom][hatch[top:bottom] & np.append(False, names == "not_cultivated")[labels]] = HATCH_COLOUR
+            painted[top:bottom][
+                hatch[top:bottom] & np.append(False, np.array(classes.sides(names), object) == NOT_CULTIVATED)[labels]
+            ] = HATCH_COLOUR
 
         size = image.shape[1::-1]
         share = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
@@ -166,16 +173,17 @@ class _Drawn(Sequence[Geometries]):
 class _Colouring:
     """Chooses colours batch by batch; parcels that later ones may touch are remembered."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: LandClasses) -> None:
         none = np.zeros(0, object), np.zeros(0, np.int64)
-        self._before = dict.fromkeys(PALETTES, none)
+        self._palettes = {name: palette_of(name, classes) for name in classes.names}
+        self._before = dict.fromkeys(classes.names, none)
 
-    def colours(self, geometries: Geometries, classes: npt.NDArray[Any]) -> Picture:
+    def colours(self, geometries: Geometries, names: npt.NDArray[Any]) -> Picture:
         """(N, 3) uint8 of polygons; no batch lies above the one before."""
         colours = np.zeros((len(geometries), 3), np.uint8)
         top = shapely.bounds(geometries)[:, 1].min(initial=np.inf) - NEIGHBOURHOOD
-        for name, palette in PALETTES.items():
-            rows = np.flatnonzero(classes == name)
+        for name, palette in self._palettes.items():
+            rows = np.flatnonzero(names == name)
             polygons, chosen = self._before[name]
             near = shapely.bounds(polygons)[:, 3] >= top
             before = polygons[near], chosen[near]
@@ -207,16 +215,17 @@ def _to_uint8(values: npt.NDArray[np.floating[Any]]) -> Picture:
     return np.rint(values).clip(0, 255).astype(np.uint8)
 
 
-def _legend(parcels: Batches) -> list[LegendEntry]:
+def _legend(parcels: Batches, classes: LandClasses) -> list[LegendEntry]:
     """One entry for every class that occurs."""
     column, unit = ("area_m2", "m²") if "area_m2" in parcels[0] else ("area_px", "px")
     numbers = pandas.concat([batch[["class_name", column]] for batch in parcels])
     entries = []
-    for name in CLASS_NAMES:
+    for name in classes.names:
         areas = numbers.loc[numbers["class_name"] == name, column]
         if len(areas):
             count = f"{len(areas):,} parcel{'' if len(areas) == 1 else 's'}"
             area = area_text(float(areas.sum()), unit).replace("m²", "sq m")  # the font has no ²
             label = name.replace("_", " ").capitalize()
-            entries.append(LegendEntry(label, f"{count}, {area}", PALETTES[name], name == "not_cultivated"))
+            hatched = classes.sides([name]) == [NOT_CULTIVATED]
+            entries.append(LegendEntry(label, f"{count}, {area}", palette_of(name, classes), hatched))
     return entries

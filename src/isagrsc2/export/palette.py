@@ -4,12 +4,16 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from isagrsc2.classification.land_classes import CULTIVATED, LandClasses
+
 Colour = tuple[int, int, int]
+
+FIELDS: tuple[Colour, ...] = ((255, 209, 84), (139, 205, 92), (255, 150, 84), (72, 191, 145), (228, 222, 104), (240, 118, 118))
 
 # RGB per class, of about the same lightness: no parcel stands out by its number. Cultivated parcels are warm and green
 # like crops, those without a class cool; land that is not cultivated is grey, and hatched where it is drawn.
 PALETTES: dict[str, tuple[Colour, ...]] = {
-    "cultivated": ((255, 209, 84), (139, 205, 92), (255, 150, 84), (72, 191, 145), (228, 222, 104), (240, 118, 118)),
+    "cultivated": FIELDS,
     "not_cultivated": ((120, 124, 130),),
     "unclassified": (
         (94, 180, 240),
@@ -20,6 +24,34 @@ PALETTES: dict[str, tuple[Colour, ...]] = {
         (214, 160, 226),
     ),
 }
+
+# Classes beside these have one colour each: those of cultivated land from FIELDS, others earthy and cool.
+OTHER_LAND: tuple[Colour, ...] = (
+    (62, 130, 82),
+    (94, 150, 220),
+    (198, 132, 204),
+    (168, 112, 84),
+    (140, 148, 158),
+    (206, 190, 160),
+    (110, 190, 200),
+    (118, 104, 180),
+)
+
+
+def palette_of(name: str, classes: LandClasses) -> tuple[Colour, ...]:
+    """Colours of the parcels of a class."""
+    if name in PALETTES:
+        return PALETTES[name]
+    is_field = name in classes.cultivated
+    alike = [other for other in classes.names if (other in classes.cultivated) == is_field]
+    colours = FIELDS if is_field else OTHER_LAND
+    return (colours[alike.index(name) % len(colours)],)
+
+
+def key_colour(name: str, classes: LandClasses) -> Colour:
+    """The one colour of a class where its parcels have only one; on the map of a GIS, say."""
+    palette = palette_of(name, classes)
+    return palette[1] if name == CULTIVATED else palette[0]  # green is what fields are thought of
 
 
 def colour_neighbours(

@@ -17,6 +17,7 @@ from bokeh.resources import INLINE
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.export.report_map import OUTLINE, REFERENCE, Ground, Parcels
 from isagrsc2.export.report_page import build
 from isagrsc2.export.report_shapes import Geometries, Shapes, outlines, shapes
@@ -25,7 +26,7 @@ from isagrsc2.export.sizes import area_text, metres_across
 from isagrsc2.files import replacing
 from isagrsc2.metrics.scoring import ALL_SEGMENTS
 from isagrsc2.options import check_number, check_whole
-from isagrsc2.parcels import CLASS_NAMES, move
+from isagrsc2.parcels import move
 from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.scene.raster import Scene
 
@@ -97,7 +98,7 @@ class Report:
         if reference is not None:
             parcels = move(reference.parcels.geometry.to_numpy(), to_map)
             drawn_reference, small_reference = self._split([parcels], pixel, size, REFERENCE)
-        models = build(ground, _parcels(table, drawn), small, drawn_reference, small_reference, self.bins)
+        models = build(ground, _parcels(table, drawn, result.classes), small, drawn_reference, small_reference, self.bins)
         environment = Environment(loader=PackageLoader("isagrsc2", "export"), autoescape=True, undefined=StrictUndefined)
         return file_html(
             models,
@@ -107,7 +108,7 @@ class Report:
             template_variables={
                 "name": scene.path.name,
                 "facts": _facts(scene),
-                "figures": _figures(table, result.metrics),
+                "figures": _figures(table, result.metrics, result.classes),
                 "parcels": len(table),
                 "listed": len(drawn.rows),
                 "reference": reference,
@@ -163,13 +164,14 @@ class _Drawn(Sequence[Geometries]):
         return np.asarray(move(in_scene, self.to_map), dtype=object)
 
 
-def _parcels(parcels: pandas.DataFrame, drawn: Shapes) -> Parcels:
+def _parcels(parcels: pandas.DataFrame, drawn: Shapes, classes: LandClasses) -> Parcels:
     table = parcels.iloc[drawn.rows]
     column, unit = _area_column(parcels)
     return Parcels(
         shapes=drawn,
         ids=table["parcel_id"].to_numpy(),
-        classes=np.array([CLASS_NAMES.index(name) for name in table["class_name"]], np.int64),
+        classes=np.array(classes.positions(table["class_name"]), np.int64),
+        land=classes,
         p_cultivated=table["p_cultivated"].to_numpy(),
         scores=table["score"].to_numpy(),
         rounds=table["round"].to_numpy(),
@@ -192,10 +194,10 @@ def _facts(scene: Scene) -> str:
     return f"{size} · {name}" + ("" if metres is None else f" · pixels of {metres / scene.width:.3g} m")
 
 
-def _figures(table: pandas.DataFrame, metrics: Mapping[str, Any]) -> list[dict[str, str]]:
+def _figures(table: pandas.DataFrame, metrics: Mapping[str, Any], land: LandClasses) -> list[dict[str, str]]:
     """Headline figures: label, value and what it is made of."""
     column, unit = _area_column(table)
-    classes = [name for name in CLASS_NAMES if (table["class_name"] == name).any()]
+    classes = [name for name in land.names if (table["class_name"] == name).any()]
     whole = area_text(table[column].sum(), unit)
     only = f", {_words(classes[0])}" if len(classes) == 1 else ""
     figures = [{"label": "Parcels", "value": f"{len(table):,}", "detail": whole + only}]

@@ -16,12 +16,9 @@ from bokeh.models.widgets import Button, CheckboxButtonGroup, Div, RadioButtonGr
 from bokeh.palettes import Bright6, Viridis256
 from bokeh.plotting import figure
 
-from isagrsc2.export.palette import PALETTES
+from isagrsc2.export.palette import key_colour
 from isagrsc2.export.report_map import EDGE, OPACITY, REFERENCE_LAYER, Map, Parcels, css
-from isagrsc2.parcels import CLASS_NAMES
 
-# One colour a class, from the palettes of the picture; in the order of CLASS_NAMES.
-CLASS_COLOURS = [css(PALETTES[name][first]) for name, first in zip(CLASS_NAMES, (1, 0, 0), strict=True)]
 INK, FAINT = "#26613f", "#5c635d"
 PRESSED = f".bk-btn.bk-active {{ background-color: {INK}; color: white; box-shadow: none; }}"
 # Width of the words before controls, px.
@@ -153,8 +150,10 @@ Choice = tuple[str, str, LinearColorMapper, str]
 
 
 def _by_class(parcels: Parcels) -> Choice:
-    entries = [(_words(CLASS_NAMES[one]), CLASS_COLOURS[one]) for one in np.unique(parcels.classes)]
-    return "Class", "class_index", _steps(CLASS_COLOURS, 0), _swatches(entries)
+    names = parcels.land.names
+    colours = [css(key_colour(name, parcels.land)) for name in names]
+    entries = [(_words(names[one]), colours[one]) for one in np.unique(parcels.classes)]
+    return "Class", "class_index", _steps(colours, 0), _swatches(entries)
 
 
 def _by_round(parcels: Parcels) -> Choice:
@@ -178,7 +177,7 @@ def filters(page_map: Map, bars: ColumnDataSource, edges: npt.NDArray[np.float64
     """Class, round, score and area; they narrow map, table and histogram."""
     parcels = page_map.parcels
     classes, rounds = np.unique(parcels.classes).tolist(), np.unique(parcels.rounds).tolist()
-    of_class = [f"{_words(CLASS_NAMES[one])} ({(parcels.classes == one).sum():,})" for one in classes]
+    of_class = [f"{_words(parcels.land.names[one])} ({(parcels.classes == one).sum():,})" for one in classes]
     of_round = [f"{one} ({(parcels.rounds == one).sum():,})" for one in rounds]
     class_switch, round_switch = _checks(of_class, "class_filter"), _checks(of_round, "round_filter")
     stretch: dict[str, Any] = {"sizing_mode": "stretch_width"}

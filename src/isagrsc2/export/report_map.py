@@ -12,9 +12,9 @@ from bokeh.models.glyphs import ImageURL, MultiPolygons, Quad
 from bokeh.models.renderers import GlyphRenderer
 from bokeh.plotting import figure
 
+from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.export.palette import Colour
 from isagrsc2.export.report_shapes import Shapes
-from isagrsc2.parcels import CLASS_NAMES
 
 OUTLINE: Colour = (255, 255, 248)
 REFERENCE: Colour = (255, 0, 200)  # of no ground and no class
@@ -38,7 +38,8 @@ class Parcels:
     Attributes:
         shapes: their polygons.
         ids: int.
-        classes: positions in ``parcels.CLASS_NAMES``.
+        classes: positions in ``land.names``.
+        land: the classes.
         p_cultivated: 0 to 1, NaN where unclassified.
         scores: 0 to 1.
         rounds: from 1.
@@ -49,6 +50,7 @@ class Parcels:
     shapes: Shapes
     ids: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int64]
+    land: LandClasses
     p_cultivated: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float64]
     rounds: npt.NDArray[np.int64]
@@ -119,7 +121,7 @@ def begin_map(ground: Ground, parcels: Parcels, bars: npt.NDArray[np.int64]) -> 
             "ys": parcels.shapes.ys,
             "parcel_id": parcels.ids.astype(np.int32),
             "class_index": parcels.classes.astype(np.int32),
-            "class_name": [CLASS_NAMES[index].replace("_", " ") for index in parcels.classes],
+            "class_name": [parcels.land.names[index].replace("_", " ") for index in parcels.classes],
             "p_cultivated": parcels.p_cultivated.astype(np.float32),
             "score": parcels.scores.astype(np.float32),
             "round": parcels.rounds.astype(np.int32),

@@ -3,10 +3,9 @@
 from isagrsc2.parcels.frames import move
 from isagrsc2.parcels.measures import area_and_perimeter, length_m, min_area_px, pixel_area_m2
 from isagrsc2.parcels.simplification import simplify_batches, simplify_together
-from isagrsc2.parcels.table import CLASS_NAMES, SEGMENT_COLUMNS, empty_segments, parcel_columns, to_parcels
+from isagrsc2.parcels.table import SEGMENT_COLUMNS, empty_segments, parcel_columns, to_parcels
 
 __all__ = [
-    "CLASS_NAMES",
     "SEGMENT_COLUMNS",
     "area_and_perimeter",
     "empty_segments",

@@ -17,13 +17,10 @@ from isagrsc2.parcels.measures import area_and_perimeter
 from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.parcels.simplification import simplify_batches
 
-# In the order of legends and categories.
-CLASS_NAMES = ("cultivated", "not_cultivated", "unclassified")
-
 # What is known of a segment; a parcel has the same and its size.
 SEGMENT_COLUMNS = {
     "parcel_id": "int64",  # from 1
-    "class_name": "str",  # one of CLASS_NAMES
+    "class_name": "str",  # one of LandClasses.names
     "p_cultivated": "float64",  # 0 to 1; NaN where unclassified
     "score": "float64",  # the segmenter's own estimate of the segment's quality, 0 to 1
     "round": "int64",  # round that found the segment, from 1

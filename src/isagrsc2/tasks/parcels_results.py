@@ -11,6 +11,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 
+from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.errors import InputError
 from isagrsc2.export.segments import FILE as SEGMENTS
 from isagrsc2.scene.raster import Scene, StretchMeasure, open_scene
@@ -18,7 +19,7 @@ from isagrsc2.scene.raster import Scene, StretchMeasure, open_scene
 COLUMNS = ("class_name", "round", "geometry")
 # Of ``metrics.json``: of the scene, and of the run.
 _SCENE = ("name", "path", "width", "height", "crs", "transform", "bands")
-_FIGURES = ("parcels", "classes", "tiles", "seconds", "memory_mb")
+_FIGURES = ("parcels", "classes", "land_classes", "tiles", "seconds", "memory_mb")
 # Inside an evaluation: the same scenes in shifted tiles. No results of their own.
 SHIFTED_TILES = "shifted_tiles"
 # Of two transforms of the same image, as a share of a pixel.
@@ -45,6 +46,16 @@ class Result:
     def name(self) -> str:
         """Of the scene."""
         return str(self.scene["name"])
+
+    @property
+    def classes(self) -> LandClasses:
+        """That its parcels can have."""
+        return LandClasses(**{name: tuple(listed) for name, listed in self.figures["land_classes"].items()})
+
+    @property
+    def compared(self) -> gpd.GeoDataFrame:
+        """The segments, of whatever class, as cultivated, not cultivated or unclassified."""
+        return self.segments.assign(class_name=self.classes.sides(self.segments["class_name"]))
 
     @property
     def rounds(self) -> int:

@@ -45,7 +45,7 @@ def _open(compared: Evaluated, stretch: StretchMeasure) -> Iterator[SceneResult]
     result = compared.result
     with result.open(stretch) as scene:
         measured = _measured(result.segments, scene)
-        yield SceneResult(scene, [result.segments], [measured], dict(result.figures), compared.reference)
+        yield SceneResult(scene, [result.segments], [measured], result.classes, dict(result.figures), compared.reference)
 
 
 def _measured(segments: geopandas.GeoDataFrame, scene: Scene) -> geopandas.GeoDataFrame:

@@ -222,7 +222,13 @@ class ParcelsSubject:
             reference = read_reference(self._reference_of(result), scene)
             shape = (scene.height, scene.width)
             counts = count_in_detail(
-                result.segments, reference, shape, lambda window: scene.read(window)[1], rounds, scale, self.measures
+                result.compared,
+                reference,
+                shape,
+                lambda window: scene.read(window)[1],
+                rounds,
+                scale,
+                self.measures,
             )
             return Evaluated(result, reference, counts)
 

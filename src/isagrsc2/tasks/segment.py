@@ -16,12 +16,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from isagrsc2 import __version__
+from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.classification.predictor import Classifier
 from isagrsc2.engines.engine import Engine, EngineError, Lost
 from isagrsc2.errors import InputError
 from isagrsc2.export.result import Exporter, SceneResult
 from isagrsc2.export.segments import FILE as SEGMENTS
 from isagrsc2.export.segments import write_segments
+from isagrsc2.export.selection import Selected, Selection
 from isagrsc2.files import scratch
 from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.options import check_number, check_whole
@@ -58,6 +60,8 @@ class _Run:
     method: ConfiguredMethod
     classifier: Classifier
     engine: Engine
+    classes: LandClasses
+    selection: Selection
     exporters: Mapping[str, Exporter]
     tracker: Tracker
 
@@ -170,9 +174,12 @@ def _prepare(cfg: DictConfig, tracker: Tracker) -> _Run:
     """Instantiate everything that serves all scenes, before the first is touched."""
     method = configure_method(cfg)
     classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine, _convert_="all")
-    exporters = {name: instantiate(option, _convert_="all") for name, option in (cfg.get("export") or {}).items()}
+    classes = LandClasses.of(classifier.class_names, classifier.cultivated)
+    selection = Selection.of(cfg.export.min_area_m2, cfg.export.class_filter, classes)
+    options = {name: option for name, option in cfg.export.items() if isinstance(option, DictConfig)}
+    exporters = {name: instantiate(option, _convert_="all") for name, option in options.items()}
     tracker.start(OmegaConf.to_container(cfg, resolve=True))
-    return _Run(cfg, method, classifier, engine, exporters, tracker)
+    return _Run(cfg, method, classifier, engine, classes, selection, exporters, tracker)
 
 
 def _segment_scene(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
@@ -213,10 +220,12 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         stitched = stitch_parts(scene, run.method, min_area, store, parts)
         segments = write_segments(_classified(stitched, scene, run, watch), folder)
         metrics = _metrics(source, scene, parts, segments, len(run.method.prompting.rounds))
+        metrics["land_classes"] = run.classes.plain()
         if parcels_of_reference is not None:
             with watch.stage("reference"):
                 shape, rounds = (scene.height, scene.width), len(metrics["coverage"])
                 together = pandas.concat(segments, ignore_index=True)
+                together = together.assign(class_name=run.classes.sides(together["class_name"]))
                 counts = count_rounds(together, parcels_of_reference, shape, lambda w: scene.read(w)[1], rounds)
             metrics["reference"] = {"path": reference, **parcels_of_reference.counts(), **counts.scores()}
         if parts.valid_pixels == 0:
@@ -226,7 +235,10 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
                 drawn = to_parcels(segments, scene.transform, scene.crs, cfg.parcels.simplify_px)
                 parcels = write_row_groups(drawn, working, "lz4", boxes=False)
             metrics |= _areas(parcels) | {"seconds": watch.seconds, "memory_mb": watch.memory_mb}
-            result = SceneResult(scene, segments, parcels, metrics, parcels_of_reference)
+            chosen = run.selection.chosen(parcels)
+            metrics["written"] = int(sum(rows.sum() for rows in chosen))
+            selected = Selected(segments, chosen), Selected(parcels, chosen)
+            result = SceneResult(scene, *selected, run.classes, metrics, parcels_of_reference)
             with watch.stage("export"):
                 written = {"segments": folder / SEGMENTS, **_export(run.exporters, result, folder)}
             run.tracker.scene(source.name, result, written)

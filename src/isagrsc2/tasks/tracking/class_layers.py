@@ -8,7 +8,6 @@ from affine import Affine
 from rasterio.features import rasterize
 
 from isagrsc2.export.result import SceneResult
-from isagrsc2.parcels.table import CLASS_NAMES
 
 # Value and label of pixels outside all parcels.
 _NONE = {0: "none"}
@@ -68,12 +67,12 @@ def layered_image(result: SceneResult, max_side: int) -> LayeredImage:
     classes, rounds = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     for batch in result.segments:
         polygons = batch.geometry.to_numpy()
-        burn(classes, polygons, np.array([CLASS_NAMES.index(name) + 1 for name in batch["class_name"]], np.int64))
+        burn(classes, polygons, np.array(result.classes.positions(batch["class_name"]), np.int64) + 1)
         burn(rounds, polygons, batch["round"].to_numpy(np.int64))
     # All rounds, and not only those that found something: a dashboard keeps one list of labels for all scenes.
     names = {number: f"round {number}" for number in range(1, min(len(result.metrics["coverage"]), _MOST) + 1)}
     layers = {
-        "class": Layer(classes, _NONE | dict(enumerate(CLASS_NAMES, start=1))),
+        "class": Layer(classes, _NONE | dict(enumerate(result.classes.names, start=1))),
         "round": Layer(rounds, _NONE | names),
     }
     if result.reference is not None:
