@@ -12,8 +12,10 @@ import resource
 import sys
 import tempfile
 import time
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +24,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from isagrsc2.delineation.components import label_components
-from isagrsc2.delineation.stitching import Part, stitch
+from isagrsc2.delineation.part import Part
+from isagrsc2.engines.local import LocalEngine
 from isagrsc2.parts import PartStore
+from isagrsc2.pipeline import Parts, stitch_parts
 from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.tiling import Tile
 
@@ -54,10 +58,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100, help="of tiles")
     parser.add_argument("--columns", type=int, default=100, help="of tiles")
+    parser.add_argument("--workers", type=int, default=2, help="processes")
     options = parser.parse_args()
     with initialize_config_dir(str(Path(__file__).resolve().parents[1] / "conf"), version_base="1.3"):
         cfg = compose("segment")
-    tiling, rule = instantiate(cfg.tiling), instantiate(cfg.stitching)
+    tiling = instantiate(cfg.tiling)
     period = tiling.size - tiling.overlap
     size = (options.columns * period + tiling.overlap, options.rows * period + tiling.overlap)
     tiles = tiling.tiles(*size)
@@ -65,16 +70,16 @@ def main() -> None:
         store = PartStore.open(Path(folder) / "parts", {})
         write_parts(tiles, store, period)
 
-        @lru_cache(maxsize=2 * options.columns + 3)
-        def load(number: int) -> Part:
-            return store.read(tiles[number])
-
+        scene: Any = SimpleNamespace(width=size[0], height=size[1])
+        method: Any = SimpleNamespace(tiling=tiling, stitching=instantiate(cfg.stitching))
+        finished = Parts(size[0] * size[1], len(tiles), 0, {}, {}, {})
+        spread = LocalEngine(options.workers).map
         begin = peak_gb()
         start = time.perf_counter()
         parcels, area = 0, 0.0
-        for parcel in stitch([tile.bounds for tile in tiles], load, size, MIN_AREA, rule):
-            parcels += 1
-            area += parcel.polygon.area
+        for batch in stitch_parts(scene, method, MIN_AREA, store, finished, spread):
+            parcels += len(batch)
+            area += batch.area.sum()
         seconds = time.perf_counter() - start
     share = area / size[0] / size[1]
     print(f"{len(tiles)} tiles of {tiling.size} px, {size[0]} x {size[1]} px: {parcels} parcels, {share:.4f} of the area")
@@ -100,8 +105,8 @@ def write_parts(tiles: list[Tile], store: PartStore, period: int) -> None:
 
 
 def peak_gb() -> float:
-    """Of this process, since it began, 10⁹ bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Of this process and the largest of those it started, since they began, 10⁹ bytes."""
+    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 

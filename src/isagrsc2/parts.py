@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow.parquet
 import shapely
 
-from isagrsc2.delineation.stitching import Part
+from isagrsc2.delineation.part import Part
 from isagrsc2.files import replacing
 from isagrsc2.scene.tiling import Tile
 

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import geopandas
 import numpy as np
@@ -17,9 +17,10 @@ from rasterio.windows import Window
 from isagrsc2.classification.predictor import Classifier
 from isagrsc2.classification.segments import classify_segments
 from isagrsc2.delineation.merging import Merging
+from isagrsc2.delineation.part import Part
 from isagrsc2.delineation.rounds import Prompting, find_segments
 from isagrsc2.delineation.segments import Segments
-from isagrsc2.delineation.stitching import Part, Stitched, Stitching, stitch
+from isagrsc2.delineation.stitching import Spread, Stitched, Stitching, stitch
 from isagrsc2.engines.engine import Engine, EngineError, Lost
 from isagrsc2.parcels.row_groups import Batches
 from isagrsc2.parcels.table import SEGMENT_COLUMNS, empty_segments
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 # Parts in memory while tiles are stitched; one of 1024 px takes some 1.3 MB.
 _PARTS_AT_HAND = 128
+
+# From so many tiles on it pays to start processes that join them.
+_MANY_TILES = 64
 
 # Segments that are classified, simplified and written together; some 10 MB.
 _ROWS = 2048
@@ -187,7 +191,7 @@ def segment_tiles(
 
 
 def stitch_parts(
-    scene: Scene, method: Method, min_area: float, store: PartStore, parts: Parts
+    scene: Scene, method: Method, min_area: float, store: PartStore, parts: Parts, spread: Spread
 ) -> Iterator[geopandas.GeoDataFrame]:
     """Join what the tiles of a scene found.
 
@@ -197,22 +201,17 @@ def stitch_parts(
         min_area: minimum mapping unit, px.
         store: where the parts lie.
         parts: of all tiles.
+        spread: see ``stitch``; where there are few tiles they are joined in this process.
 
     Yields:
         Tables with ``SEGMENT_COLUMNS``, all unclassified; pixel-exact polygons, scene px, from the scene's top to its bottom.
         At least one; only the sole one may be without rows.
     """
     tiles = method.tiling.tiles(scene.width, scene.height)
-    # A tile, those around it and all between are at hand; of very wide scenes parts are read again for the next row.
-    width = sum(tile.bounds[1] == 0 for tile in tiles)
-
-    @lru_cache(maxsize=min(2 * width + 3, _PARTS_AT_HAND))
-    def load(number: int) -> Part:
-        tile = tiles[number]
-        return _gap(tile) if tile.name in parts.lost else store.read(tile)
-
+    load = _PartLoader(tiles, store, frozenset(parts.lost))
+    bounds = [(tile.bounds, tile.core_bounds) for tile in tiles]
     size = scene.width, scene.height
-    stitched = stitch([tile.bounds for tile in tiles], load, size, min_area, method.stitching)
+    stitched = stitch(bounds, load, size, min_area, method.stitching, spread if len(tiles) >= _MANY_TILES else map)
     found = 0
     while batch := list(islice(stitched, _ROWS)):
         yield _table(batch, found + 1)
@@ -258,6 +257,39 @@ def _await_part(store: PartStore, tile: Tile) -> None:
                 f"{store.path(tile)} was written, but is not here; choose an output_dir= that workers and this machine share."
             )
         time.sleep(1)
+
+
+@dataclass(frozen=True)
+class _PartLoader:
+    """Reads parts of tiles, and remembers the last ones; another process remembers its own.
+
+    Attributes:
+        tiles: all of the scene.
+        store: where the parts lie.
+        lost: names of tiles without one.
+    """
+
+    tiles: Sequence[Tile]
+    store: PartStore
+    lost: frozenset[str]
+
+    def __call__(self, number: int) -> Part:
+        return self._read(number)
+
+    @cached_property
+    def _read(self) -> Callable[[int], Part]:
+        # A tile, those around it and all between are at hand; of very wide scenes parts are read again for the next row.
+        width = sum(tile.bounds[1] == 0 for tile in self.tiles)
+
+        @lru_cache(maxsize=min(2 * width + 3, _PARTS_AT_HAND))
+        def read(number: int) -> Part:
+            tile = self.tiles[number]
+            return _gap(tile) if tile.name in self.lost else self.store.read(tile)
+
+        return read
+
+    def __reduce__(self) -> tuple[Callable[..., "_PartLoader"], tuple[Any, ...]]:
+        return _PartLoader, (self.tiles, self.store, self.lost)
 
 
 def _gap(tile: Tile) -> Part:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isagrsc2.delineation.components import label_components
-from isagrsc2.delineation.stitching import Part, Stitched, Stitching, cut_by_edge, links, stitch
+from isagrsc2.delineation.part import Part, cut_by_edge
+from isagrsc2.delineation.stitching import Stitched, Stitching, links, stitch
 from isagrsc2.scene.polygons import polygonise, rasterise
 from isagrsc2.scene.tiling import Tile, Tiling
 
@@ -31,7 +32,7 @@ def part(tile: Tile, labels: np.ndarray, scores: Sequence[float] = (), rounds: S
 
 
 def join(parts: Sequence[Part], size: tuple[int, int] = SIZE, min_area: float = 1.0) -> list[Stitched]:
-    return list(stitch([one.bounds for one in parts], lambda number: parts[number], size, min_area, RULE))
+    return list(stitch([(one.bounds, one.core) for one in parts], lambda number: parts[number], size, min_area, RULE, map))
 
 
 def burnt(parcels: Sequence[Stitched], size: tuple[int, int]) -> np.ndarray:
@@ -176,9 +177,9 @@ def test_parcels_come_while_later_tiles_are_not_painted_yet() -> None:
         return parts[number]
 
     found = []
-    for parcel in stitch([one.bounds for one in parts], load, size, 1.0, RULE):
-        # What lies more than two rows of tiles above the one painted last is known.
-        assert parcel.polygon.bounds[3] > parts[painted[-1]].bounds[1] - 48
+    for parcel in stitch([(one.bounds, one.core) for one in parts], load, size, 1.0, RULE, map):
+        # What lies more than two rows of tiles above the one painted last is known; eight tiles are painted in one go.
+        assert parcel.polygon.bounds[3] > parts[painted[-1]].bounds[1] - 48 - 8 * 20
         found.append(parcel)
     assert same_partition(burnt(found, size), labels)
     tops = [parcel.polygon.bounds[1] for parcel in found]

@@ -102,7 +102,7 @@ class Found:
 def find(scene: Scene, method: Method, folder: Path, engine: Any) -> Found:
     store = PartStore.open(folder, {})
     parts = segment_tiles(scene, method, 4.0, store, engine, silent)
-    return Found(parts, list(stitch_parts(scene, method, 4.0, store, parts)))
+    return Found(parts, list(stitch_parts(scene, method, 4.0, store, parts, map)))
 
 
 def run(scene: Scene, method: Method, folder: Path, workers: int = 1) -> Found:

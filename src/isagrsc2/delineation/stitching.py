@@ -9,9 +9,11 @@
    painted on its own, with its tile and the eight around it in memory.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from itertools import chain
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,38 +21,23 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from isagrsc2.delineation.merging import fill_gaps
+from isagrsc2.delineation.core_painting import Members, Parcels, paint_core
+from isagrsc2.delineation.part import Bounds, Geometries, IntArray, Part, common, cut_by_edge, labels_of
 from isagrsc2.delineation.settling import Settling, unite
 from isagrsc2.options import check_share
-from isagrsc2.scene.polygons import polygonise, rasterise_partition
 
-Bounds = tuple[int, int, int, int]
-Geometries = npt.NDArray[np.object_]
-Labels = npt.NDArray[np.int32]
-IntArray = npt.NDArray[np.integer[Any]]
+Result = TypeVar("Result")
+
+# Tiles that are looked at together: neighbours are then read once and not by every process.
+_RUN = 8
 
 
-@dataclass(frozen=True)
-class Part:
-    """What one tile contributes: its partition as pixel-exact polygons.
+class Spread(Protocol):
+    """A map that keeps the order, like the built-in one; maybe over processes."""
 
-    Attributes:
-        bounds: x0, y0, x1, y1 of the tile's window, scene px, the last two exclusive.
-        core: the same of its core.
-        valid: (H, W) bool of the window.
-        polygons: (N,), scene px.
-        scores: (N,) float32.
-        stability: (N,) float32.
-        rounds: (N,) int16.
-    """
-
-    bounds: Bounds
-    core: Bounds
-    valid: npt.NDArray[np.bool_]
-    polygons: Geometries
-    scores: npt.NDArray[np.float32]
-    stability: npt.NDArray[np.float32]
-    rounds: npt.NDArray[np.int16]
+    def __call__(self, function: Callable[[range], Result], runs: Iterable[range], /) -> Iterable[Result]:
+        """Yield one result for every run."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -91,40 +78,46 @@ class Stitched:
 
 
 def stitch(
-    bounds: Sequence[Bounds],
+    tiles: Sequence[tuple[Bounds, Bounds]],
     load: Callable[[int], Part],
     size: tuple[int, int],
     min_area: float,
     rule: Stitching,
+    spread: Spread,
 ) -> Iterator[Stitched]:
     """Join the parts of all tiles.
 
     Of every segment some numbers are held in memory; of polygons only those of parcels that later tiles may still change.
 
     Args:
-        bounds: of every tile's window, scene px, row by row from the scene's upper left.
-        load: reads the part of a tile; called several times for each.
+        tiles: windows and cores, scene px, row by row from the scene's upper left.
+        load: reads the part of a tile; called several times for each. Travels to other processes if ``spread`` does.
         size: width and height of the scene, px.
         min_area: minimum mapping unit, px.
         rule: when segments are one parcel.
+        spread: maps a function over runs of tiles, in their order.
 
     Yields:
         A planar partition, in bands from the scene's top to its bottom.
     """
-    neighbours = _neighbours(bounds)
-    members = _collect(len(bounds), load, size)
-    parcels = _gather(members, _all_links(neighbours, load, members, size, rule), rule)
+    neighbours = _neighbours([window for window, _ in tiles])
+    runs = [range(first, min(first + _RUN, len(tiles))) for first in range(0, len(tiles), _RUN)]
+    surveys = chain.from_iterable(spread(partial(_survey, neighbours, load, size, rule), runs))
+    members, same = _number_through(surveys)
+    parcels = _gather(members, same, rule)
     ending = _ending(neighbours, members, parcels)
     unfinished: dict[int, list[shapely.Geometry]] = {}
     settling = Settling(min_area)
-    for tile, bottom in enumerate(_painted_down_to(len(bounds), load)):
-        for label, polygon in _paint_core(tile, neighbours[tile], load, members, parcels, min_area):
+    painted = chain.from_iterable(spread(partial(_paint, neighbours, load, members, parcels, min_area), runs))
+    for tile, regions in enumerate(painted):
+        for label, polygon in regions:
             unfinished.setdefault(label, []).append(polygon)
         for label in ending[tile].tolist():
             for region in unite(unfinished.pop(label, [])):
                 settling.add(label, region)
-        if bottom is not None:
+        if _ends_row(tiles, tile):
             rest = [piece for pieces in unfinished.values() for piece in pieces]
+            bottom = np.inf if tile + 1 == len(tiles) else tiles[tile][1][3]
             for label, region in settling.settled(rest, bottom):
                 scores, stability, rounds = parcels.scores[label], parcels.stability[label], parcels.rounds[label]
                 yield Stitched(region, float(scores), float(stability), int(rounds))
@@ -137,10 +130,10 @@ def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[
     chain. Only where the edges of both tiles cut two segments, and one holds the other, are they joined in any case: neither
     tile knows where they end, and a border between them would follow a seam.
     """
-    overlap = _common(one.bounds, two.bounds)
+    overlap = common(one.bounds, two.bounds)
     if overlap[0] >= overlap[2] or overlap[1] >= overlap[3]:
         return []
-    first, second = (_labels(part, overlap) for part in (one, two))
+    first, second = (labels_of(part, overlap) for part in (one, two))
     shape = len(one.polygons) + 1, len(two.polygons) + 1
     pixels = np.bincount(np.ravel_multi_index((first.ravel(), second.ravel()), shape), minlength=shape[0] * shape[1])
     pixels = pixels.reshape(shape)  # (A + 1, B + 1), of every pair
@@ -165,76 +158,7 @@ def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[
     return found
 
 
-def cut_by_edge(part: Part, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Tell (N,) which segments touch an edge of their window that is not an edge of the scene: these are seen in part only."""
-    if not len(part.polygons):
-        return np.zeros(0, bool)
-    box = shapely.bounds(part.polygons)  # (N, 4)
-    x0, y0, x1, y1 = part.bounds
-    return (
-        ((box[:, 0] <= x0) & (x0 > 0))
-        | ((box[:, 1] <= y0) & (y0 > 0))
-        | ((box[:, 2] >= x1) & (x1 < size[0]))
-        | ((box[:, 3] >= y1) & (y1 < size[1]))
-    )
-
-
-@dataclass(frozen=True)
-class _Members:
-    """All segments of all tiles, numbered through.
-
-    Attributes:
-        offsets: (T + 1,) number of the first segment of each tile.
-        areas: (S,) px.
-        core_share: (S,) share of the area that lies in the tile's own core.
-        cut: (S,) see ``cut_by_edge``.
-        scores: (S,).
-        stability: (S,).
-        rounds: (S,).
-    """
-
-    offsets: IntArray
-    areas: npt.NDArray[np.float64]
-    core_share: npt.NDArray[np.float64]
-    cut: npt.NDArray[np.bool_]
-    scores: npt.NDArray[np.float32]
-    stability: npt.NDArray[np.float32]
-    rounds: npt.NDArray[np.int16]
-
-
-@dataclass(frozen=True)
-class _Parcels:
-    """Segments gathered into parcels.
-
-    Attributes:
-        parcel: (S,) parcel of each segment, 0..P-1.
-        turn: (S,) int32, place of each segment in the order of painting, from 1; the last one painted keeps the pixels.
-        label: (S + 1,) int32, number of the parcel painted at each turn plus one; 0 before the first.
-        scores: (P,) of the parcels.
-        stability: (P,).
-        rounds: (P,).
-    """
-
-    parcel: IntArray
-    turn: Labels
-    label: Labels
-    scores: npt.NDArray[np.float64]
-    stability: npt.NDArray[np.float64]
-    rounds: IntArray
-
-
-def _collect(tiles: int, load: Callable[[int], Part], size: tuple[int, int]) -> _Members:
-    counts, columns = [0], []
-    for tile in range(tiles):
-        part = load(tile)
-        areas = shapely.area(part.polygons)
-        columns.append((areas, _area_inside(part.polygons, part.core) / areas, cut_by_edge(part, size), part.scores, part.stability, part.rounds))
-        counts.append(len(part.polygons))
-    areas, in_core, cut, scores, stability, rounds = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return _Members(np.cumsum(counts), areas, in_core, cut, scores, stability, rounds)
-
-
-def _area_inside(polygons: Geometries, core: Bounds) -> npt.NDArray[np.float64]:
+def area_inside(polygons: Geometries, core: Bounds) -> npt.NDArray[np.float64]:
     """(N,) px² of each polygon that lie in a box."""
     areas = shapely.area(polygons)
     low, high = np.hsplit(shapely.bounds(polygons), 2)  # (N, 2) each
@@ -243,20 +167,65 @@ def _area_inside(polygons: Geometries, core: Bounds) -> npt.NDArray[np.float64]:
     return areas
 
 
-def _all_links(
-    neighbours: Sequence[Sequence[int]], load: Callable[[int], Part], members: _Members, size: tuple[int, int], rule: Stitching
-) -> npt.NDArray[np.int64]:
-    """(L, 2) numbers of segments that show the same parcel."""
-    pairs = [np.zeros((0, 2), np.int64)]
-    for one, others in enumerate(neighbours):
-        for two in others:
-            if one < two:
-                rows = np.array(links(load(one), load(two), size, rule), np.int64).reshape(-1, 2)
-                pairs.append(rows + members.offsets[[one, two]])
-    return np.concatenate(pairs)
+@dataclass(frozen=True)
+class _Survey:
+    """What must be known of a part before anything is painted.
+
+    Attributes:
+        columns: of its N segments, as in ``Members``: areas, core_share, cut, scores, stability, rounds.
+        links: later tiles around it, and (L, 2) rows of both parts that show the same parcel.
+    """
+
+    columns: tuple[npt.NDArray[Any], ...]
+    links: list[tuple[int, npt.NDArray[np.int64]]]
 
 
-def _ending(neighbours: Sequence[Sequence[int]], members: _Members, parcels: _Parcels) -> list[IntArray]:
+def _survey(
+    neighbours: Sequence[Sequence[int]], load: Callable[[int], Part], size: tuple[int, int], rule: Stitching, run: range
+) -> list[_Survey]:
+    """Look at a run of tiles."""
+    found = []
+    for tile in run:
+        part = load(tile)
+        areas = shapely.area(part.polygons)
+        seen = area_inside(part.polygons, part.core) / areas, cut_by_edge(part, size)
+        columns = (areas, *seen, part.scores, part.stability, part.rounds)
+        later = [other for other in neighbours[tile] if other > tile]
+        same = [np.array(links(part, load(other), size, rule), np.int64).reshape(-1, 2) for other in later]
+        found.append(_Survey(columns, list(zip(later, same, strict=True))))
+    return found
+
+
+def _number_through(surveys: Iterable[_Survey]) -> tuple[Members, npt.NDArray[np.int64]]:
+    """All segments of all tiles, and (L, 2) numbers of those that show the same parcel."""
+    columns, found = [], []
+    for tile, survey in enumerate(surveys):
+        columns.append(survey.columns)
+        found += [(tile, other, rows) for other, rows in survey.links]
+    offsets = np.append(0, np.cumsum([len(areas) for areas, *_ in columns]))
+    members = Members(offsets, *(np.concatenate(column) for column in zip(*columns, strict=True)))
+    pairs = [rows + offsets[[tile, other]] for tile, other, rows in found]
+    return members, np.concatenate([np.zeros((0, 2), np.int64), *pairs])
+
+
+def _paint(
+    neighbours: Sequence[Sequence[int]],
+    load: Callable[[int], Part],
+    members: Members,
+    parcels: Parcels,
+    min_area: float,
+    run: range,
+) -> list[list[tuple[int, shapely.Geometry]]]:
+    """Paint the cores of a run of tiles."""
+    return [list(paint_core(tile, neighbours[tile], load, members, parcels, min_area)) for tile in run]
+
+
+def _ends_row(tiles: Sequence[tuple[Bounds, Bounds]], tile: int) -> bool:
+    """Whether every core above this one's lower edge is painted once its own is."""
+    return tile + 1 == len(tiles) or tiles[tile + 1][1][1] == tiles[tile][1][3]
+
+
+def _ending(neighbours: Sequence[Sequence[int]], members: Members, parcels: Parcels) -> list[IntArray]:
     """For every tile the parcels of which no later tile's core can hold anything."""
     last = np.array([max((tile, *around)) for tile, around in enumerate(neighbours)], np.int64)  # (T,)
     tile_of = np.repeat(np.arange(len(neighbours)), np.diff(members.offsets))  # (S,)
@@ -266,17 +235,7 @@ def _ending(neighbours: Sequence[Sequence[int]], members: _Members, parcels: _Pa
     return np.split(order, np.searchsorted(end[order], np.arange(1, len(neighbours))))
 
 
-def _painted_down_to(tiles: int, load: Callable[[int], Part]) -> Iterator[float | None]:
-    """For every tile the row above which every core is painted once its own is; None within a row of tiles."""
-    for tile in range(tiles):
-        bottom = load(tile).core[3]
-        if tile + 1 == tiles:
-            yield np.inf
-        else:
-            yield bottom if load(tile + 1).core[1] == bottom else None
-
-
-def _gather(members: _Members, same: npt.NDArray[np.int64], rule: Stitching) -> _Parcels:
+def _gather(members: Members, same: npt.NDArray[np.int64], rule: Stitching) -> Parcels:
     """Unite linked segments (L, 2) and decide how each parcel is drawn."""
     count = len(members.areas)
     one, two = same.T
@@ -308,78 +267,7 @@ def _gather(members: _Members, same: npt.NDArray[np.int64], rule: Stitching) -> 
         return np.bincount(parcel, members.areas * values, parcels) / weight
 
     label = np.append(0, parcel[order] + 1).astype(np.int32)
-    return _Parcels(parcel, turn, label, mean(members.scores), mean(members.stability), first_round)
-
-
-def _paint_core(
-    tile: int, around: Sequence[int], load: Callable[[int], Part], members: _Members, parcels: _Parcels, min_area: float
-) -> Iterator[tuple[int, shapely.Geometry]]:
-    """Paint one tile's core; yields (parcel, polygon) of every region in it."""
-    own = load(tile)
-    # A gap below the minimum mapping unit is no longer than its area: within this margin it is seen whole from every core.
-    frame = _grown(own.core, int(np.ceil(min_area)), own.bounds)
-    turns = np.zeros((frame[3] - frame[1], frame[2] - frame[0]), np.int32)
-    for other in (tile, *around):
-        rows = slice(int(members.offsets[other]), int(members.offsets[other + 1]))
-        _paint_part(turns, frame, load(other), parcels.turn[rows], members.cut[rows])
-    painted = parcels.label[turns]  # (h, w)
-    dx, dy = frame[0] - own.bounds[0], frame[1] - own.bounds[1]
-    filled = fill_gaps(painted, own.valid[dy : dy + turns.shape[0], dx : dx + turns.shape[1]], min_area)
-    x0, y0, x1, y1 = own.core
-    ids, regions = polygonise(filled[y0 - frame[1] : y1 - frame[1], x0 - frame[0] : x1 - frame[0]], (x0, y0))
-    yield from zip((ids - 1).tolist(), regions, strict=True)
-
-
-def _paint_part(turns: Labels, frame: Bounds, part: Part, turn: Labels, cut: npt.NDArray[np.bool_]) -> None:
-    """Raise ``turns`` (h, w) of a frame to those of a part's segments, where theirs come later.
-
-    What its tile's edge cuts is painted within the core: there its outline is trusted.
-
-    Args:
-        turns: is written to.
-        frame: scene px.
-        part: of a tile that may lie beside the frame.
-        turn: (N,) of its segments.
-        cut: (N,) which of them are cut.
-    """
-    window = _common(part.bounds, frame)
-    if window[0] >= window[2] or window[1] >= window[3]:
-        return
-    rows = _labels(part, window)  # (h', w')
-    painted = np.append(0, turn).astype(np.int32)[rows]
-    core = _within(_common(part.core, window), window)
-    outside = np.append(False, cut)[rows]
-    outside[core] = False
-    painted[outside] = 0
-    here = turns[_within(window, frame)]
-    np.maximum(here, painted, out=here)
-
-
-def _common(one: Bounds, two: Bounds) -> Bounds:
-    """What two boxes share; empty boxes have a side of no length or less."""
-    return max(one[0], two[0]), max(one[1], two[1]), min(one[2], two[2]), min(one[3], two[3])
-
-
-def _within(box: Bounds, frame: Bounds) -> tuple[slice, slice]:
-    """Rows and columns of a box in the raster of a frame that holds it."""
-    x, y = frame[:2]
-    return slice(box[1] - y, max(box[3], box[1]) - y), slice(box[0] - x, max(box[2], box[0]) - x)
-
-
-def _grown(box: Bounds, margin: int, limit: Bounds) -> Bounds:
-    """Grow a box by a margin, at most to a limit."""
-    return (
-        max(box[0] - margin, limit[0]),
-        max(box[1] - margin, limit[1]),
-        min(box[2] + margin, limit[2]),
-        min(box[3] + margin, limit[3]),
-    )
-
-
-def _labels(part: Part, frame: Bounds) -> Labels:
-    """Labels (row + 1) of a part inside a frame."""
-    numbers = np.arange(1, len(part.polygons) + 1)
-    return rasterise_partition(numbers, part.polygons, (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
+    return Parcels(parcel, turn, label, mean(members.scores), mean(members.stability), first_round)
 
 
 def _neighbours(bounds: Sequence[Bounds]) -> list[list[int]]:

@@ -1,14 +1,19 @@
 """Compute on this machine, in this process or in several."""
 
 import multiprocessing
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from isagrsc2.engines.engine import EngineError, Item, Result
 from isagrsc2.options import check_whole
+
+# Items per process that are computed or wait, computed, to be taken.
+_AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,23 @@ class LocalEngine:
         # Spawned, not forked: GDAL, OpenMP and CUDA do not survive a fork.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(self.workers, context, _remember, (function,)) as pool:
-            results: Iterator[Any] = pool.map(_call, items)
+            waiting: deque[Future[Any]] = deque()
+            rest = iter(items)
             try:
-                yield from results
+                # Never more than a few ahead of what is taken: results would pile up.
+                while True:
+                    waiting.extend(pool.submit(_call, item) for item in islice(rest, _AHEAD * self.workers - len(waiting)))
+                    if not waiting:
+                        return
+                    yield waiting.popleft().result()
             except BrokenProcessPool:
                 raise EngineError(
                     "a process of engine=local died: it was killed, or there is too little memory; "
                     f"choose fewer than engine.workers={self.workers}, or a smaller tiling.size."
                 ) from None
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def close(self) -> None:
         """See ``Engine``; nothing is kept."""

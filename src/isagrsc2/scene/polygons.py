@@ -104,5 +104,6 @@ def rasterise_partition(
     step = np.where(leaves, -1, 1) * np.asarray(ids, np.int64)[owner[part[ring[edge]]]]
     row = np.repeat(upper - np.cumsum(count) + count, count) + np.arange(count.sum())
     cell = row * width + np.repeat(x[edge].clip(0), count)
-    steps = np.bincount(cell, np.repeat(step, count), height * width).reshape(height, width)
-    return np.cumsum(steps, axis=1).astype(np.int32)
+    steps = np.zeros((height, width), np.int32)
+    np.add.at(steps.ravel(), cell, np.repeat(step, count).astype(np.int32))
+    return np.cumsum(steps, axis=1, dtype=np.int32, out=steps)

@@ -19,6 +19,7 @@ from isagrsc2 import __version__
 from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.classification.predictor import Classifier
 from isagrsc2.engines.engine import Engine, EngineError, Lost
+from isagrsc2.engines.local import LocalEngine
 from isagrsc2.errors import InputError
 from isagrsc2.export.result import Exporter, SceneResult
 from isagrsc2.export.segments import FILE as SEGMENTS
@@ -217,7 +218,9 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         with TileProgress(source.name, scene, folder) as progress:
             parts = segment_tiles(scene, run.method, min_area, store, run.engine, progress.begin)
         watch.add(parts.seconds, parts.memory_mb)
-        stitched = stitch_parts(scene, run.method, min_area, store, parts)
+        # Whatever computes tiles, what they found comes together on this machine.
+        spread = LocalEngine(cfg.engine.workers).map
+        stitched = stitch_parts(scene, run.method, min_area, store, parts, spread)
         segments = write_segments(_classified(stitched, scene, run, watch), folder)
         metrics = _metrics(source, scene, parts, segments, len(run.method.prompting.rounds))
         metrics["land_classes"] = run.classes.plain()

@@ -92,7 +92,7 @@ class CachedSegmentFinder:
                 raise EngineError(
                     f"{file.path}: {len(parts.lost)} tiles could not be segmented ({reason}); the same command tries again."
                 )
-            batches = stitch_parts(scene, self._method, min_area, store, parts)
+            batches = stitch_parts(scene, self._method, min_area, store, parts, map)
             return np.concatenate([batch.geometry.to_numpy() for batch in batches])
 
     @cached_property
