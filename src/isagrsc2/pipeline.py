@@ -12,11 +12,10 @@ import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
-from rasterio.windows import Window
 
 from isagrsc2.classification.predictor import Classifier
 from isagrsc2.classification.segments import classify_segments
-from isagrsc2.delineation.merging import Merging
+from isagrsc2.delineation.merging import Merging, fill_gaps
 from isagrsc2.delineation.part import Part
 from isagrsc2.delineation.rounds import Prompting, find_segments
 from isagrsc2.delineation.segments import Segments
@@ -28,6 +27,9 @@ from isagrsc2.parts import PartStore
 from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.read_ahead import ReadAhead
+from isagrsc2.scene.superres.protocol import SuperResolution
+from isagrsc2.scene.superres.reduction import reduce_mask, reduce_partition
+from isagrsc2.scene.superres.surroundings import WindowReader, enlarge_surrounded, read_surrounded, surroundings
 from isagrsc2.scene.tiling import Tile, Tiling
 from isagrsc2.segmenters.protocol import Segmenter
 from isagrsc2.stopwatch import Stopwatch
@@ -55,20 +57,13 @@ class Refinement(Protocol):
         ...
 
 
-class WindowReader(Protocol):
-    """Gives windows of a scene."""
-
-    def read(self, window: Window) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """See ``Scene.read``."""
-        ...
-
-
 @dataclass(frozen=True)
 class Method:
     """How a scene is delineated.
 
     Attributes:
-        tiling: how the raster is cut.
+        tiling: how large tiles are when they are segmented.
+        superres: how they are enlarged before.
         segmenter: finds masks at points.
         prompting: where it is asked, round by round.
         refinement: what is segmented again.
@@ -77,11 +72,17 @@ class Method:
     """
 
     tiling: Tiling
+    superres: SuperResolution
     segmenter: Segmenter
     prompting: Prompting
     refinement: Refinement
     merging: Merging
     stitching: Stitching
+
+    @property
+    def scene_tiling(self) -> Tiling:
+        """How the raster is cut, scene px: enlarged, tiles have the size that ``tiling`` says."""
+        return self.tiling.enlarged_by(self.superres.scale)
 
 
 @dataclass(frozen=True)
@@ -122,21 +123,29 @@ class Parts:
     memory_mb: dict[str, float]
 
 
-def segment_tile(reader: WindowReader, method: Method, min_area: float, store: PartStore, tile: Tile) -> TileDone:
-    """Segment one tile and write its part."""
+def segment_tile(
+    reader: WindowReader, size: tuple[int, int], method: Method, min_area: float, store: PartStore, tile: Tile
+) -> TileDone:
+    """Segment one tile, enlarged, and write its part in scene px; ``size`` is width and height of the scene."""
     watch = Stopwatch()
+    scale = method.superres.scale
     with watch.stage("read"):
-        image, valid = reader.read(tile.window)  # (H, W, 3), (H, W)
+        surrounded = read_surrounded(reader, tile.window, method.superres.margin, size)
+    with watch.stage("superres"):
+        image, valid = enlarge_surrounded(*surrounded, method.superres)  # (s H, s W, 3), (s H, s W)
     segments = Segments.empty((image.shape[0], image.shape[1]))
     if valid.any():
         with watch.stage("segment"):
-            segments = find_segments(image, valid, method.segmenter, method.prompting, min_area)
+            segments = find_segments(image, valid, method.segmenter, method.prompting, min_area * scale**2)
         with watch.stage("refine"):
-            segments = method.refinement.refine(segments, image, method.segmenter, min_area)
+            segments = method.refinement.refine(segments, image, method.segmenter, min_area * scale**2)
     with watch.stage("merge"):
-        partition = method.merging.merge(segments, valid, min_area)
-        ids, polygons = polygonise(partition.labels, tile.bounds[:2])
-        rows = ids - 1
+        partition = method.merging.merge(segments, valid, min_area * scale**2)
+        labels, rows = reduce_partition(partition.labels, scale, min_area)  # (H, W), (N,)
+        valid = reduce_mask(valid, scale)
+        # Crumbs of what fell apart are gaps now; without enlargement there are none.
+        ids, polygons = polygonise(fill_gaps(labels, valid, min_area), tile.bounds[:2])
+        rows = rows[ids - 1]
         part = Part(
             tile.bounds,
             tile.core_bounds,
@@ -173,12 +182,13 @@ def segment_tiles(
         EngineError: the engine cannot go on; the parts of finished tiles are there.
     """
     watch = Stopwatch()
-    tiles = method.tiling.tiles(scene.width, scene.height)
+    tiles = method.scene_tiling.tiles(scene.width, scene.height)
     todo = [tile for tile in tiles if not store.holds(tile)]
     tell = announce(todo, [tile for tile in tiles if store.holds(tile)])
     lost: dict[str, Lost[Tile]] = {}
-    with ReadAhead(scene, [tile.window for tile in todo]) as reader:
-        for done in engine.map(partial(segment_tile, reader, method, min_area, store), todo):
+    size = scene.width, scene.height
+    with ReadAhead(scene, [surroundings(tile.window, method.superres.margin, size) for tile in todo]) as reader:
+        for done in engine.map(partial(segment_tile, reader, size, method, min_area, store), todo):
             if isinstance(done, Lost):
                 logger.error("%s could not be segmented: %s", done.item.name, done.reason)
                 lost[done.item.name] = done
@@ -207,7 +217,7 @@ def stitch_parts(
         Tables with ``SEGMENT_COLUMNS``, all unclassified; pixel-exact polygons, scene px, from the scene's top to its bottom.
         At least one; only the sole one may be without rows.
     """
-    tiles = method.tiling.tiles(scene.width, scene.height)
+    tiles = method.scene_tiling.tiles(scene.width, scene.height)
     load = _PartLoader(tiles, store, frozenset(parts.lost))
     bounds = [(tile.bounds, tile.core_bounds) for tile in tiles]
     size = scene.width, scene.height

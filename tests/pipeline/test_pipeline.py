@@ -1,7 +1,7 @@
 """The way of the data with a segmenter that knows the answer."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from isagrsc2.pipeline import Method, Parts, TileDone, coverage_by_round, segmen
 from isagrsc2.scene.polygons import rasterise
 from isagrsc2.scene.raster import Scene, open_scene
 from isagrsc2.scene.stretch import NoStretch
+from isagrsc2.scene.superres.none import NoSuperResolution
 from isagrsc2.scene.tiling import Tile, Tiling
 from isagrsc2.segmenters.dense_candidates import DenseCandidates
 
@@ -64,6 +65,7 @@ def method(segmenter: Any, size: int, overlap: int = 16) -> Method:
     rounds = {f"round_{number}": Round(Unpainted(), search) for number in (1, 2)}
     return Method(
         Tiling(size, overlap),
+        NoSuperResolution(),
         segmenter,
         Prompting(rounds, max_rounds=2, min_residual=0.0),
         NoRefinement(),
@@ -117,6 +119,29 @@ def test_fields_come_back_exactly_whatever_the_tiles(fields: tuple[Scene, np.nda
     pairs = np.unique(np.stack([burnt.ravel(), labels.ravel()]), axis=1)
     assert pairs.shape[1] == 13  # 12 fields and the nodata corner, one to one
     assert (burnt[:6, :10] == 0).all()
+
+
+class Repeated:
+    """Pixels repeated three times, along each axis; looks two pixels around, and uses none of it."""
+
+    scale, margin = 3, 2
+
+    def enlarge(self, image: np.ndarray) -> np.ndarray:
+        return image.repeat(3, axis=0).repeat(3, axis=1)
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(600, 48), (144, 48)])
+def test_enlarged_tiles_give_the_same_fields_in_scene_px(
+    fields: tuple[Scene, np.ndarray], size: int, overlap: int, tmp_path: Path
+) -> None:
+    scene, _ = fields
+    segmenter = ColourSegmenter()
+    enlarged = run(scene, replace(method(segmenter, size, overlap), superres=Repeated()), tmp_path / "enlarged")
+    plain = run(scene, method(ColourSegmenter(), size // 3, overlap // 3), tmp_path / "plain")
+    assert enlarged.parts.computed == plain.parts.computed
+    assert enlarged.parts.valid_pixels == plain.parts.valid_pixels
+    assert enlarged.segments.geometry.equals(plain.segments.geometry)
+    assert {max(shape) for shape in segmenter.embedded} == {min(size, 300)}
 
 
 def test_coverage_counts_valid_pixels_only(fields: tuple[Scene, np.ndarray], tmp_path: Path) -> None:

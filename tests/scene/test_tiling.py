@@ -114,3 +114,33 @@ def test_shifted_tiles_overlap_and_their_cores_partition_the_raster(length, size
 def test_shifts_that_do_not_fit(shift):
     with pytest.raises(InputError, match=r"tile_consistency\.tiling\.shift"):
         ShiftedTiling(10, 4, shift)
+
+
+def test_tiles_that_are_enlarged_are_smaller_in_the_scene():
+    assert Tiling(1024, 256).enlarged_by(4) == Tiling(256, 64)
+    assert Tiling(11, 3).enlarged_by(4) == Tiling(2, 1)
+    assert Tiling(11, 3).enlarged_by(1) == Tiling(11, 3)
+
+
+@given(st.integers(1, 2000), st.integers(0, 1999), st.integers(1, 8), st.data())
+def test_enlarged_tiles_are_not_larger_than_asked_and_overlap_no_less(size, overlap, scale, data):
+    assume(overlap < size)
+    assume(-(-overlap // scale) < size // scale)
+    cut = Tiling(size, overlap).enlarged_by(scale)
+    assert size - scale < cut.size * scale <= size
+    assert overlap <= cut.overlap * scale < overlap + scale
+    shifted = ShiftedTiling(size, overlap, data.draw(st.integers(1, size - overlap))).enlarged_by(scale)
+    assert (shifted.size, shifted.overlap) == (cut.size, cut.overlap)
+
+
+def test_the_shift_is_made_smaller_with_the_tiles():
+    assert ShiftedTiling(1024, 256, 256).enlarged_by(4) == ShiftedTiling(256, 64, 64)
+    assert ShiftedTiling(11, 1, 10).enlarged_by(4) == ShiftedTiling(2, 1, 1)  # 10 / 4 would be beyond its limit
+    assert ShiftedTiling(1024, 256, 3).enlarged_by(4) == ShiftedTiling(256, 64, 1)
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(3, 0), (8, 6)])
+def test_tiles_too_small_to_be_enlarged(size, overlap):
+    message = rf"tiling\.size={size} and tiling\.overlap={overlap} are \d and \d scene px .* enlarged 4 times; .*superres=none"
+    with pytest.raises(InputError, match=message):
+        Tiling(size, overlap).enlarged_by(4)

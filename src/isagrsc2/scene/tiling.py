@@ -1,7 +1,8 @@
 """Tiles: overlapping windows of a raster, each with a core; the cores partition the raster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from rasterio.windows import Window
@@ -47,8 +48,8 @@ class Tiling:
     """How a raster is cut.
 
     Attributes:
-        size: side of a tile's window, px.
-        overlap: smallest overlap of neighbouring windows, px.
+        size: side of a tile's window, px of what the segmenter sees: scene px, unless tiles are enlarged for it.
+        overlap: smallest overlap of neighbouring windows, px likewise.
     """
 
     size: int
@@ -61,6 +62,14 @@ class Tiling:
         if self.overlap >= self.size:
             raise InputError(f"tiling.size={self.size} must be larger than tiling.overlap={self.overlap}; change one of them.")
 
+    def enlarged_by(self, scale: int) -> Self:
+        """The tiling of the scene whose tiles have the size of this one when they are enlarged ``scale`` times.
+
+        Raises:
+            InputError: tiles would be smaller than a scene px, or would not advance.
+        """
+        return replace(self, **self._reduced(scale))
+
     def tiles(self, width: int, height: int) -> list[Tile]:
         """Cut a raster of ``width`` x ``height`` px; row by row."""
         columns, rows = self._spans(width), self._spans(height)
@@ -69,6 +78,17 @@ class Tiling:
             for row, (y0, y1, cy0, cy1) in enumerate(rows)
             for column, (x0, x1, cx0, cx1) in enumerate(columns)
         ]
+
+    def _reduced(self, scale: int) -> dict[str, int]:
+        """The attributes where a px is ``scale`` times as large."""
+        # Rounded so that tiles are not larger than asked, and overlap no less.
+        size, overlap = self.size // scale, -(-self.overlap // scale)
+        if overlap >= size:
+            raise InputError(
+                f"tiling.size={self.size} and tiling.overlap={self.overlap} are {size} and {overlap} scene px where tiles are "
+                f"enlarged {scale} times; choose a larger size, a smaller overlap, or superres=none."
+            )
+        return {"size": size, "overlap": overlap}
 
     def _spans(self, length: int) -> list[tuple[int, int, int, int]]:
         """Start and end of windows and of cores along one axis; cores meet in the middle of each overlap."""
@@ -112,6 +132,11 @@ class ShiftedTiling(Tiling):
                 f"tile_consistency.tiling.shift={self.shift} must not be larger than tiling.size - tiling.overlap = "
                 f"{self.size - self.overlap}; change one of them."
             )
+
+    def _reduced(self, scale: int) -> dict[str, int]:
+        reduced = super()._reduced(scale)
+        # Rounding may not bring it beyond its limits.
+        return reduced | {"shift": min(max(1, self.shift // scale), reduced["size"] - reduced["overlap"])}
 
     def _starts(self, length: int) -> list[int]:
         even = super()._starts(length)

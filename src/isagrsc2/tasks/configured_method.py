@@ -1,18 +1,17 @@
 """A method that travels to other processes as its options, not as its networks."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from isagrsc2.pipeline import Method
-from isagrsc2.weights.identity import weights_identity
+from isagrsc2.weights.identity import identities_of_weights
 
-_STAGES = ("tiling", "segmenter", "prompting", "refinement", "merging", "stitching")
+_STAGES = ("tiling", "superres", "segmenter", "prompting", "refinement", "merging", "stitching")
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class ConfiguredMethod(Method):
 
     Attributes:
         options: of the stages, JSON.
-        weights: what ``weights_identity`` says of the segmenter, JSON: under the same options a file can be another one.
+        weights: what ``identities_of_weights`` says of the stages, JSON: under the same options a file can be another one.
     """
 
     options: str
@@ -45,9 +44,10 @@ def configure_method(cfg: DictConfig) -> ConfiguredMethod:
     """
     stages = {name: instantiate(cfg[name], _convert_="all") for name in _STAGES}
     options = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in _STAGES}
-    segmenter: Mapping[str, Any] = options["segmenter"]  # type: ignore[assignment]  # never a list
-    weights = json.dumps(weights_identity(segmenter))
-    return ConfiguredMethod(**stages, options=json.dumps(options), weights=weights)
+    weights = json.dumps(identities_of_weights(options))  # type: ignore[arg-type]  # never lists
+    method = ConfiguredMethod(**stages, options=json.dumps(options), weights=weights)
+    method.scene_tiling.tiles(1, 1)  # sizes that do not fit show before the first scene is opened
+    return method
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from isagrsc2.delineation.tracing import trace_rounds
 from isagrsc2.errors import InputError
 from isagrsc2.figures.rounds import draw_rounds
+from isagrsc2.scene.superres.surroundings import enlarge_surrounded, read_surrounded
 from isagrsc2.tasks.smallest_area import smallest_area
 
 FILE = "rounds.png"
@@ -26,14 +27,17 @@ def draw_rounds_of(cfg: DictConfig) -> Path:
         InputError: the scene cannot be used, or no round was done on the tile.
     """
     source = instantiate(cfg.scene, _convert_="all").sources()[0]
-    tiling, segmenter, prompting = (instantiate(cfg[name], _convert_="all") for name in ("tiling", "segmenter", "prompting"))
+    stages = ("tiling", "superres", "segmenter", "prompting")
+    tiling, superres, segmenter, prompting = (instantiate(cfg[name], _convert_="all") for name in stages)
     folder = Path(cfg.output_dir, source.name)
     folder.mkdir(parents=True, exist_ok=True)
     scene, _ = source.open(folder)
     with scene:
-        tile = tiling.tiles(scene.width, scene.height)[0]
-        image, valid = scene.read(tile.window)  # (H, W, 3), (H, W)
-        min_area = smallest_area(scene, cfg.parcels.min_area_m2, cfg.parcels.min_area_px)
+        size = scene.width, scene.height
+        tile = tiling.enlarged_by(superres.scale).tiles(*size)[0]
+        surrounded = read_surrounded(scene, tile.window, superres.margin, size)
+        image, valid = enlarge_surrounded(*surrounded, superres)  # (s H, s W, 3), (s H, s W)
+        min_area = smallest_area(scene, cfg.parcels.min_area_m2, cfg.parcels.min_area_px) * superres.scale**2
     rounds = trace_rounds(image, valid, segmenter, prompting, min_area)
     if not rounds:
         raise InputError(

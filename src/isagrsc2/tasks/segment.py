@@ -42,7 +42,7 @@ from isagrsc2.tasks.progress import TileProgress
 from isagrsc2.tasks.smallest_area import smallest_area
 from isagrsc2.tasks.summary import lost_line, print_summary
 from isagrsc2.tasks.tracking import Tracker
-from isagrsc2.weights.identity import weights_identity
+from isagrsc2.weights.identity import identities_of_weights
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 _INTERRUPTED = 130
 
 # Everything the parts of a scene depend on, besides its pixels.
-_PART_OPTIONS = ("tiling", "segmenter", "prompting", "refinement", "merging", "parcels")
+_PART_OPTIONS = ("tiling", "superres", "segmenter", "prompting", "refinement", "merging", "parcels")
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         parcels_of_reference = read_reference(Path(reference), scene) if reference != "none" else None
         min_area = smallest_area(scene, cfg.parcels.min_area_m2, cfg.parcels.min_area_px)
         store = PartStore.open(folder / "parts", _fingerprint(cfg, source, min_area))
-        if len(run.method.tiling.tiles(scene.width, scene.height)) > 1:
+        if len(run.method.scene_tiling.tiles(scene.width, scene.height)) > 1:
             logger.info(
                 "%s: should this run be stopped, the same command with output_dir=%s goes on", source.name, cfg.output_dir
             )
@@ -271,7 +271,7 @@ def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path
 
 def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:
     options: dict[str, Any] = {name: OmegaConf.to_container(cfg[name], resolve=True) for name in _PART_OPTIONS}
-    weights = weights_identity(options["segmenter"])
+    weights = identities_of_weights(options)
     return {
         "version": __version__,
         "scene": source.identity(),

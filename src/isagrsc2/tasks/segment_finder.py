@@ -23,7 +23,7 @@ from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import SceneFile
 from isagrsc2.scene.tiling import Tile
 from isagrsc2.tasks.smallest_area import smallest_area
-from isagrsc2.weights.identity import weights_identity
+from isagrsc2.weights.identity import identities_of_weights
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class CachedSegmentFinder:
             "scene": file.identity(),
             "min_area": min_area,
             "options": options,
-            "weights": weights_identity(self._stages["segmenter"]),
+            "weights": identities_of_weights(options),
         }
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:_HASH]
         folder = self._cache / f"{file.name}_{digest}"

@@ -68,7 +68,7 @@ class ShiftedTiles:
         """See ``TileConsistency``."""
         from isagrsc2.tasks.segment import segment_scenes  # imports the whole pipeline
 
-        cut = instantiate(segmentation.tiling)
+        cut = instantiate(segmentation.tiling).enlarged_by(segmentation.superres.get("scale", 1))
         several = [one for one in results if len(cut.tiles(one.scene["width"], one.scene["height"])) > 1]
         if not several:
             return {}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SEGMENT_ANYTHING = "https://github.com/facebookresearch/segment-anything"
+REAL_ESRGAN = "https://github.com/xinntao/Real-ESRGAN"
 
 # Where the weights in the package lie.
 FOLDER = Path(__file__).parent
@@ -83,6 +84,19 @@ def _segment_anything(model: str, description: str, file_name: str, sha256: str,
     )
 
 
+def _real_esrgan(name: str, description: str, file_name: str, release: str, sha256: str, size: int) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        description=description,
+        file_name=file_name,
+        url=f"{REAL_ESRGAN}/releases/download/{release}/{file_name}",
+        sha256=sha256,
+        size=size,
+        licence="BSD-3-Clause",
+        source=REAL_ESRGAN,
+    )
+
+
 # The six digits in Meta's file names begin the file's MD5, not its SHA-256, so the full SHA-256 stands here.
 CHECKPOINTS: tuple[Checkpoint, ...] = (
     _segment_anything(
@@ -105,6 +119,22 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "sam_vit_h_4b8939.pth",
         "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
         2_564_550_879,
+    ),
+    _real_esrgan(
+        "real_esrgan_x4plus",
+        "Real-ESRGAN, x4, RRDBNet of 23 blocks (16.7 M parameters)",
+        "RealESRGAN_x4plus.pth",
+        "v0.1.0",
+        "4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
+        67_040_989,
+    ),
+    _real_esrgan(
+        "realesr_general_x4v3",
+        "Real-ESRGAN, x4, small: SRVGGNetCompact of 32 layers (1.2 M parameters)",
+        "realesr-general-x4v3.pth",
+        "v0.2.5.0",
+        "8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
+        4_885_111,
     ),
 )
 
