@@ -7,21 +7,20 @@ Overrides are those of segment.py. Weights are random, which makes no difference
 operations that we need over the rate of the machine's matrix products, both measured here.
 """
 
+import copy
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
+from limits import clocked, encoder_operations, operations, product_rate
 from rich.console import Console
 from rich.table import Table
 from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from isagrsc2.device import choose_device
 from isagrsc2.segmenters.sam.prompt_decoder import PromptDecoder
@@ -32,51 +31,22 @@ ROOT = Path(__file__).parents[1]
 POINTS = 64  # segment-anything's generator asks so many at once
 SIDE = 1024  # px, of the image
 TURNS = 2  # of each, by turns, so that a noisy neighbour meets all
-PRODUCT = (4096, 768, 3072)  # of the matrices whose product gives the machine's rate: a layer of vit_b
 THEIRS = "segment-anything"
 
 
-def seconds(device: torch.device, work: Callable[[], object]) -> float:
-    """Wall time of some work."""
-    begun = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - begun
-
-
-def product_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Operations per second of a matrix product, the best of some."""
-    rows, inner, columns = PRODUCT
-    left, right = (torch.randn(shape, device=device, dtype=dtype) for shape in ((rows, inner), (inner, columns)))
-    work = 2 * rows * inner * columns
-    return max(work / seconds(device, lambda: left @ right) for _ in range(10))
-
-
-def count_in_place(_: object, left: torch.Size, right: torch.Size, *__: object, **___: object) -> int:
-    """Operations of ``baddbmm_`` on shapes (B, m, k) and (B, k, n): torch knows only how to count what is not in place."""
-    return 2 * left.numel() * right[-1]
-
-
 @torch.no_grad()
-def operations(model: str) -> tuple[int, int, int]:
-    """Operations of the encoder, of segment-anything's decoder and of ours for all points; nothing is computed."""
+def decoder_operations(sam: Sam) -> tuple[int, int]:
+    """Operations of segment-anything's decoder and of ours for all points; nothing is computed."""
+    sam = copy.deepcopy(sam).to("meta")
     with torch.device("meta"):
-        sam = sam_model_registry[model]()
         grid, channels = sam.prompt_encoder.image_embedding_size, sam.prompt_encoder.embed_dim
         features, prompts = torch.empty(1, channels, *grid), torch.empty(POINTS, 2, channels)
         outputs = 1 + sam.mask_decoder.num_mask_tokens
-        counts = []
-        for work in (
-            lambda: sam.image_encoder(torch.empty(1, 3, sam.image_encoder.img_size, sam.image_encoder.img_size)),
-            lambda: sam.mask_decoder(features, features, prompts, features.expand(POINTS, -1, -1, -1), True),
-            lambda: ask_ours(PromptDecoder(sam, torch.float32), features, torch.empty(POINTS, outputs + 2, channels)),
-        ):
-            counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.baddbmm_: count_in_place})
-            with counter:
-                work()
-            counts.append(counter.get_total_flops())
-    return counts[0], counts[1], counts[2]
+        theirs = operations(lambda: sam.mask_decoder(features, features, prompts, features.expand(POINTS, -1, -1, -1), True))
+        ours = operations(
+            lambda: ask_ours(PromptDecoder(sam, torch.float32), features, torch.empty(POINTS, outputs + 2, channels))
+        )
+    return theirs, ours
 
 
 def ask_ours(decoder: PromptDecoder, features: Tensor, tokens: Tensor) -> None:
@@ -110,7 +80,8 @@ class Rival:
                 sam.mask_decoder(features, sam.prompt_encoder.get_dense_pe(), sparse, dense, multimask_output=True)
         else:
             assert self._embedding is not None
-            self._segmenter.segment(self._embedding, points)
+            candidates = self._segmenter.segment(self._embedding, points)
+            candidates.chosen(tuple(np.indices(candidates.scores.shape).reshape(2, -1)))  # draws all
 
 
 def main() -> None:
@@ -132,13 +103,13 @@ def main() -> None:
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in rivals}
     for turn in range(TURNS + option.compile):
         for name, rival in rivals.items():
-            encoder = seconds(device, lambda: rival.encode(image))  # noqa: B023  # called at once
-            decoder = seconds(device, lambda: rival.decode(points))  # noqa: B023
+            _, encoder = clocked(device, lambda: rival.encode(image))  # noqa: B023  # called at once
+            _, decoder = clocked(device, lambda: rival.decode(points))  # noqa: B023
             if turn >= option.compile:  # compiling takes the first turn
                 times[name][0].append(encoder)
                 times[name][1].append(decoder)
 
-    encoder_work, their_work, our_work = operations(option.model)
+    encoder_work, (their_work, our_work) = encoder_operations(sam), decoder_operations(sam)
     title = f"{option.model}, {device}, {torch.get_num_threads()} threads, {batch} points per call, random weights"
     table = Table("", f"encoder, {SIDE} px", "ratio", "limit", f"decoder, {POINTS} points", "ratio", "limit", title=title)
     table.columns[0].no_wrap = True

@@ -71,7 +71,7 @@ def main() -> None:
         write_parts(tiles, store, period)
 
         scene: Any = SimpleNamespace(width=size[0], height=size[1])
-        method: Any = SimpleNamespace(tiling=tiling, stitching=instantiate(cfg.stitching))
+        method: Any = SimpleNamespace(scene_tiling=tiling, stitching=instantiate(cfg.stitching))
         finished = Parts(size[0] * size[1], len(tiles), 0, {}, {}, {})
         spread = LocalEngine(options.workers).map
         begin = peak_gb()

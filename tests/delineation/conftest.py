@@ -9,6 +9,7 @@ import pytest
 
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.segmenters.dense_candidates import DenseCandidates
+from isagrsc2.segmenters.protocol import Rows
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,21 @@ class PlainEmbedding:
         return 1 / self.reduction
 
 
+@dataclass(frozen=True)
+class ToldCandidates(DenseCandidates):
+    """Candidates whose stability was told, and not measured."""
+
+    told: np.ndarray  # (N, M)
+    measured: list[Rows]
+
+    def stability(self, rows: Rows) -> np.ndarray:
+        self.measured.append(rows)
+        return self.told[rows]
+
+
 @dataclass
 class CountingSegmenter:
-    """Keeps every image it embeds, every batch of points and every mask it enlarges; subclasses say what is at a point.
+    """Keeps every image it embeds, batch of points, mask it measures or enlarges; subclasses say what is at a point.
 
     Tile px are ``reduction`` decoder px. Logits are the mask itself; ``enlarge`` repeats pixels.
     """
@@ -41,6 +54,7 @@ class CountingSegmenter:
     reduction: int = 1
     embedded: list[np.ndarray] = field(default_factory=list)
     asked: list[np.ndarray] = field(default_factory=list)
+    measured: list[Rows] = field(default_factory=list)
     log: list[tuple[str, np.ndarray]] = field(default_factory=list)  # points asked and masks enlarged, in order
 
     def at(self, image: np.ndarray, x: int, y: int) -> tuple[np.ndarray, float, float]:
@@ -60,13 +74,17 @@ class CountingSegmenter:
         for row, (x, y) in enumerate(points.astype(int).tolist()):
             mask, scores[row, 0], stability[row, 0] = self.at(embedding.image, x, y)
             logits[row, 0] = mask[::step, ::step]
-        return DenseCandidates(logits, scores, stability, partial(self.enlarge, embedding))
+        return ToldCandidates(logits, scores, _never, partial(self.enlarge, embedding), stability, self.measured)
 
     def enlarge(self, embedding: PlainEmbedding, logits: np.ndarray) -> np.ndarray:
         height, width = embedding.tile_shape
         masks = np.repeat(np.repeat(logits > 0, self.reduction, 1), self.reduction, 2)[:, :height, :width]
         self.log.append(("enlarged", masks))
         return masks
+
+
+def _never(logits: np.ndarray) -> np.ndarray:
+    raise NotImplementedError
 
 
 @dataclass

@@ -13,6 +13,7 @@ from isagrsc2.delineation.painting import Unpainted, Whitened
 from isagrsc2.delineation.prompts import GridPoints, ResidualPoints
 from isagrsc2.delineation.rounds import Prompting, Round, find_segments
 from isagrsc2.delineation.searching import AutomaticSearch, ResidualSearch
+from isagrsc2.delineation.tracing import trace_rounds
 
 # The reds of a 4 x 4 patchwork of 32 px fields, far from white.
 REDS = np.arange(10, 170, 10).reshape(4, 4)
@@ -116,8 +117,7 @@ def rounds_of(search: object, *painters: object, max_rounds: int = 9, min_residu
 def test_stops_when_little_is_left(same_colour: Callable, min_residual: float, rounds: int) -> None:
     segmenter = same_colour(scores=dict.fromkeys(REDS[3].tolist(), 0.1))  # the last row, a quarter, is never accepted
     option = rounds_of(GRID, Unpainted(), Unpainted(), min_residual=min_residual)
-    find_segments(patchwork(), EVERYWHERE, segmenter, option, min_area=50)
-    assert len(segmenter.asked) == 4 * rounds  # 64 points in batches of 16
+    assert len(trace_rounds(patchwork(), EVERYWHERE, segmenter, option, min_area=50)) == rounds
 
 
 def test_what_is_left_is_counted_as_the_round_would_show_it(same_colour: Callable) -> None:

@@ -63,6 +63,20 @@ def test_stability_at_the_threshold_is_enough(
     assert ask(search, told(answers=answers), list(answers)) == [(0.9, 9)]
 
 
+@pytest.mark.parametrize("search", [RESIDUAL, AUTOMATIC])
+def test_stability_is_measured_only_where_the_score_passes(
+    told: Callable, rectangle: Draw, search: ResidualSearch | AutomaticSearch
+) -> None:
+    answers = {
+        (1, 1): (rectangle(SHAPE, 0, 3, 0, 3), 0.49, 1.0),
+        (8, 1): (rectangle(SHAPE, 0, 3, 7, 10), 0.8, 0.9),
+        (15, 1): (rectangle(SHAPE, 0, 3, 14, 17), 0.7, 0.4),
+    }
+    segmenter = told(answers=answers)
+    assert ask(search, segmenter, list(answers)) == [(0.8, 9)]
+    assert [(point.tolist(), mask.tolist()) for point, mask in segmenter.measured] == [([1, 2], [0, 0])]
+
+
 def test_score_at_the_threshold(told: Callable, rectangle: Draw) -> None:
     answers = {(1, 1): (rectangle(SHAPE, 0, 3, 0, 3), 0.5, 1.0)}
     assert ask(RESIDUAL, told(answers=answers), list(answers)) == [(0.5, 9)]

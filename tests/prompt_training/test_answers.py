@@ -22,7 +22,7 @@ class Columns:
         for row, width in enumerate((2, 4, 6)):
             logits[:, row, :, :width] = 1
         scores = np.tile(np.array(self.scores, np.float32), (len(points), 1))
-        return DenseCandidates(logits, scores, np.ones_like(scores), lambda logits: logits > 0)
+        return DenseCandidates(logits, scores, lambda some: np.ones(len(some), np.float32), lambda some: some > 0)
 
 
 def item(labels: np.ndarray, *prompts: tuple[float, float]) -> PromptedImage:

@@ -60,19 +60,24 @@ def _check_candidates(candidates: Candidates, pairs: tuple[int, int], mask_shape
         assert pixels.dtype == np.int64
         assert len(np.unique(pixels)) == len(pixels)
         assert not len(pixels) or 0 <= pixels.min() <= pixels.max() < np.prod(mask_shape)
-    assert candidates.scores.shape == candidates.stability.shape == pairs
-    assert candidates.scores.dtype == candidates.stability.dtype == np.float32
+    point, mask = every(candidates)
+    stability = candidates.stability((point, mask))
+    assert candidates.scores.shape == pairs
+    assert stability.shape == (candidates.scores.size,)
+    assert candidates.scores.dtype == stability.dtype == np.float32
     # A score may come from a regression, which overshoots a little; stability is a ratio.
     assert ((candidates.scores > -0.2) & (candidates.scores < 1.2)).all()
-    assert ((candidates.stability >= 0) & (candidates.stability <= 1)).all()
+    assert ((stability >= 0) & (stability <= 1)).all()
+    assert np.array_equal(stability[::-2], candidates.stability((point[::-2], mask[::-2])))
+    assert candidates.stability((point[:0], mask[:0])).shape == (0,)
 
 
 def _check_same(one: Candidates, other: Candidates, what: str) -> None:
-    rows = _every(one)
+    rows = every(one)
     assert np.array_equal(one.enlarge(rows), other.enlarge(rows)), what
     assert all(np.array_equal(one.pixels(*row), other.pixels(*row)) for row in zip(*rows, strict=True)), what
     assert np.array_equal(one.scores, other.scores), what
-    assert np.array_equal(one.stability, other.stability), what
+    assert np.array_equal(one.stability(rows), other.stability(rows)), what
 
 
 def _check_each_point_on_its_own(segmenter: Segmenter, embedding: Any, points: np.ndarray, candidates: Candidates) -> None:
@@ -92,14 +97,15 @@ def _check_no_memory(
     _check_same(candidates, segmenter.segment(segmenter.embed(image), points), "the same image was embedded again")
 
 
-def _every(candidates: Candidates) -> Rows:
+def every(candidates: Candidates) -> Rows:
+    """All of them."""
     point, mask = np.indices(candidates.scores.shape).reshape(2, -1)
     return point, mask
 
 
 def _check_enlarge(embedding: Any, candidates: Candidates) -> None:
     height, width = embedding.tile_shape
-    point, mask = _every(candidates)
+    point, mask = every(candidates)
     masks = candidates.enlarge((point, mask))
     assert masks.shape == (candidates.scores.size, height, width)
     assert masks.dtype == np.bool_

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract import check_segmenter_contract, decoder_masks
+from contract import check_segmenter_contract, decoder_masks, every
 from hydra.utils import instantiate
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ def test_a_flat_field_is_found_from_any_of_its_points() -> None:
         assert (mask & truth).sum() / (mask | truth).sum() > 0.93
     # A strong border around, none inside: as sure as it gets, and the same at all levels.
     assert (candidates.scores > 0.9).all()
-    assert (candidates.stability == 1).all()
+    assert (candidates.stability(every(candidates)) == 1).all()
 
 
 def test_masks_are_nested() -> None:

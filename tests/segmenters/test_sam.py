@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from contract import check_segmenter_contract
+from contract import check_segmenter_contract, every
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import calculate_stability_score
 from tiny_sam import patchwork, random_sam
 
 from isagrsc2.errors import InputError
-from isagrsc2.segmenters.protocol import Rows
+from isagrsc2.segmenters.sam.candidates import DrawnCandidates
 from isagrsc2.segmenters.sam.prompt_decoder import PromptDecoder, SharedPlaces
 from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
@@ -49,10 +49,10 @@ def overlaps(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
 
-def every(shape: tuple[int, ...]) -> Rows:
-    """All candidates."""
-    point, mask = np.indices(shape).reshape(2, -1)
-    return point, mask
+def drawn(candidates: DrawnCandidates) -> torch.Tensor:
+    """Logits (N, M, h, w)."""
+    logits = candidates.chosen(every(candidates))
+    return logits.view(*candidates.scores.shape, *logits.shape[1:])
 
 
 def ask_predictor(sam: Sam, image: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
@@ -71,14 +71,15 @@ def test_gives_what_the_predictor_gives(tiny_sam: Sam, shape: tuple[int, int]) -
     segmenter = make(tiny_sam)
     embedding = segmenter.embed(patchwork(*shape))
     candidates = segmenter.segment(embedding, points)
-    enlarged = candidates.enlarge(every(candidates.scores.shape))
+    enlarged = candidates.enlarge(every(candidates))
 
-    assert candidates.masks.any()
+    assert enlarged.any()
     np.testing.assert_allclose(candidates.scores, scores, atol=1e-5)
-    np.testing.assert_allclose(candidates.logits, logits, atol=1e-4)
+    np.testing.assert_allclose(drawn(candidates), logits, atol=1e-4)
     assert overlaps(enlarged, masks.reshape(enlarged.shape)).min() >= 0.99
     stability = calculate_stability_score(torch.as_tensor(logits), 0.0, 1.0).nan_to_num(0.0)
-    np.testing.assert_allclose(candidates.stability, stability, atol=2e-3)
+    measured = candidates.stability(every(candidates))
+    np.testing.assert_allclose(measured.reshape(stability.shape), stability, atol=2e-3)
 
 
 def test_gives_nearly_the_same_in_half_precision(tiny_sam: Sam) -> None:
@@ -88,11 +89,11 @@ def test_gives_nearly_the_same_in_half_precision(tiny_sam: Sam) -> None:
     embedding = segmenter.embed(image)
     assert embedding.features.dtype == torch.float32
     candidates = segmenter.segment(embedding, points)
-    assert candidates.logits.dtype == torch.bfloat16
-    assert candidates.scores.dtype == candidates.stability.dtype == np.float32
+    assert drawn(candidates).dtype == torch.bfloat16
+    assert candidates.scores.dtype == candidates.stability(every(candidates)).dtype == np.float32
     np.testing.assert_allclose(candidates.scores, scores, atol=0.02)
     masks = masks.reshape(-1, 256, 256)
-    enlarged = candidates.enlarge(every(candidates.scores.shape))
+    enlarged = candidates.enlarge(every(candidates))
     ious = overlaps(enlarged, masks)
     # The miniature draws on 64 x 64 px: one of them is several per cent of a small disc.
     assert ious.mean() >= 0.985
@@ -100,30 +101,68 @@ def test_gives_nearly_the_same_in_half_precision(tiny_sam: Sam) -> None:
 
 
 @pytest.mark.slow  # the compiler needs a minute
-def test_compiled_gives_the_same(tiny_sam: Sam) -> None:
-    image, points = patchwork(120, 200), scatter(120, 200, 5)
+def test_compiled_gives_the_same_and_is_compiled_once(tiny_sam: Sam) -> None:
     expected, segmenter = make(tiny_sam), make(tiny_sam, compile=True)
-    one, other = (each.segment(each.embed(image), points) for each in (expected, segmenter))
-    np.testing.assert_allclose(other.logits, one.logits, atol=1e-4)
-    np.testing.assert_allclose(other.scores, one.scores, atol=1e-5)
+    # Images of other shapes, other numbers of points and of masks looked at: every call has the same shapes.
+    questions = [(120, 200, 5), (256, 256, 1), (90, 60, 9)]
+    for number, (height, width, count) in enumerate(questions):
+        image, points = patchwork(height, width), scatter(height, width, count)
+        one = expected.segment(expected.embed(image), points)
+        with torch._dynamo.config.patch(error_on_recompile=number > 0):
+            other = segmenter.segment(segmenter.embed(image), points)
+            other.pixels(2, 0)
+            logits = drawn(other)
+        np.testing.assert_allclose(logits, drawn(one), atol=1e-4)
+        np.testing.assert_allclose(other.scores, one.scores, atol=1e-5)
 
 
 def test_a_rest_is_filled_up_where_shapes_are_fixed(tiny_sam: Sam, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = []
-    decode = PromptDecoder.decode
+    attended, drawings = [], []
+    attend, draw = PromptDecoder.attend, PromptDecoder.draw
 
-    def spy(self: PromptDecoder, shared: SharedPlaces, prompts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        sizes.append(len(prompts))
-        return decode(self, shared, prompts)
+    def spy_attend(self: PromptDecoder, shared: SharedPlaces, prompts: torch.Tensor) -> Any:
+        attended.append(len(prompts))
+        return attend(self, shared, prompts)
 
-    monkeypatch.setattr(PromptDecoder, "decode", spy)
+    def spy_draw(self: PromptDecoder, tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        drawings.append(len(places))
+        return draw(self, tokens, places)
+
+    monkeypatch.setattr(PromptDecoder, "attend", spy_attend)
+    monkeypatch.setattr(PromptDecoder, "draw", spy_draw)
     monkeypatch.setattr(torch, "compile", lambda function, dynamic: function)
     image, points = patchwork(64, 64), scatter(64, 64, 4)  # 6 with the corners
     free, fixed = make(tiny_sam), make(tiny_sam, compile=True)
     one, other = (each.segment(each.embed(image), points) for each in (free, fixed))
-    assert sizes == [4, 2, 4, 4]
-    np.testing.assert_allclose(other.logits, one.logits, atol=1e-4)
+    assert attended == [4, 2, 4, 4]
+    assert drawings == []
+    np.testing.assert_allclose(drawn(other), drawn(one), atol=1e-4)
+    assert drawings == [4, 4, 1, 1, 1, 1, 1, 1]
     assert other.scores.shape == (6, 3)
+
+
+def test_masks_are_drawn_once_and_only_where_they_are_looked_at(tiny_sam: Sam, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawings = []
+    draw = PromptDecoder.draw
+
+    def spy(self: PromptDecoder, tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        drawings.append(len(places))
+        return draw(self, tokens, places)
+
+    monkeypatch.setattr(PromptDecoder, "draw", spy)
+    image, points = patchwork(64, 64), scatter(64, 64, 4)
+    segmenter = make(tiny_sam)
+    whole, part = (segmenter.segment(segmenter.embed(image), points) for _ in range(2))
+    expected = drawn(whole)
+    drawings.clear()
+    rows = np.array([4, 1, 4]), np.array([2, 0, 0])
+    assert torch.equal(part.chosen(rows), expected[rows])
+    assert np.array_equal(part.stability(rows), whole.stability(rows))
+    assert np.array_equal(part.pixels(1, 2), whole.pixels(1, 2))
+    assert len(drawings) == 2
+    assert np.array_equal(part.enlarge(rows), whole.enlarge(rows))
+    assert np.array_equal(part.pixels(5, 0), whole.pixels(5, 0))
+    assert len(drawings) == 3
 
 
 def test_leaves_the_network_as_it_is(tiny_sam: Sam) -> None:
@@ -151,7 +190,7 @@ def test_embedding_outlives_other_images(tiny_sam: Sam) -> None:
     other = segmenter.embed(patchwork(200, 130, seed=2))
     segmenter.segment(other, scatter(200, 130, 5))
     again = segmenter.segment(first, points)
-    assert np.array_equal(again.logits, expected.logits)
+    assert np.array_equal(drawn(again), drawn(expected))
     assert np.array_equal(again.scores, expected.scores)
 
 
@@ -159,9 +198,10 @@ def test_no_points_and_no_masks(tiny_sam: Sam) -> None:
     segmenter = make(tiny_sam)
     embedding = segmenter.embed(patchwork(60, 80))
     candidates = segmenter.segment(embedding, np.zeros((0, 2)))
-    assert candidates.logits.shape == (0, 3, 64, 64)
-    assert candidates.scores.shape == candidates.stability.shape == (0, 3)
-    assert candidates.enlarge(every((0, 3))).shape == (0, 60, 80)
+    assert drawn(candidates).shape == (0, 3, 64, 64)
+    assert candidates.scores.shape == (0, 3)
+    assert candidates.stability(every(candidates)).shape == (0,)
+    assert candidates.enlarge(every(candidates)).shape == (0, 60, 80)
 
 
 def test_empty_mask_has_no_stability() -> None:
@@ -172,8 +212,8 @@ def test_empty_mask_has_no_stability() -> None:
             network.layers[-1].bias.zero_()  # every logit is 0
     segmenter = SamSegmenter.from_model(sam, "cpu", 8, 0.0, "float32", False)  # the looser mask is empty, too
     candidates = segmenter.segment(segmenter.embed(patchwork(64, 64)), np.array([[3.0, 4.0]]))
-    assert not candidates.masks.any()
-    assert candidates.stability.tolist() == [[0.0, 0.0, 0.0]]
+    assert not (drawn(candidates) > 0).any()
+    assert candidates.stability(every(candidates)).tolist() == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (97, 180), (12, 4)])
@@ -204,7 +244,7 @@ def test_loads_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     expected = make(saved, batch=16)
     image, points = patchwork(50, 64), np.array([[10.0, 20.0]])
     got = loaded.segment(loaded.embed(image), points)
-    assert np.array_equal(got.logits, expected.segment(expected.embed(image), points).logits)
+    assert np.array_equal(drawn(got), drawn(expected.segment(expected.embed(image), points)))
     assert list(tmp_path.iterdir()) == [path], "a file of the user's own gets no sidecar"
 
 

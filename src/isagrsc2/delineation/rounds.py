@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from isagrsc2.delineation.coverage import residual_share
 from isagrsc2.delineation.painting import View
+from isagrsc2.delineation.remembering import RememberingSegmenter
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.options import check_share, check_whole
 from isagrsc2.segmenters.protocol import Segmenter
@@ -83,7 +84,9 @@ class Prompting:
 
 
 def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, prompting: Prompting, min_area: float) -> Segments:
-    """Find the segments of one tile, round by round. An image that no round paints is embedded once.
+    """Find the segments of one tile, round by round.
+
+    An image that no round paints is embedded once, and a point that comes again is asked again only if that can matter.
 
     Args:
         image: (H, W, 3) uint8 RGB, tile frame.
@@ -93,6 +96,7 @@ def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, promptin
         min_area: minimum mapping unit, px.
     """
     found = Segments.empty((valid.shape[0], valid.shape[1]))
+    remembering = RememberingSegmenter(segmenter)
     covered = np.zeros(valid.shape, bool)  # (H, W)
     seen: Image | None = None
     embedding: Any = None
@@ -101,8 +105,8 @@ def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, promptin
         if residual_share(valid & ~view.settled, valid) <= prompting.min_residual:
             break
         if view.image is not seen:
-            seen, embedding = view.image, segmenter.embed(view.image)
-        new = stage.search.search(segmenter, embedding, valid, view.settled, number, min_area)
+            seen, embedding = view.image, remembering.embed(view.image)
+        new = stage.search.search(remembering, embedding, valid, view.settled, number, min_area)
         found = Segments.concatenate(found, new)
         covered |= new.union()
     return found

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from isagrsc2.delineation.coverage import in_decoder_frame
 from isagrsc2.delineation.duplicates import box_nms
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.options import check_share, check_whole
-from isagrsc2.segmenters.protocol import Candidates, Segmenter
+from isagrsc2.segmenters.protocol import Candidates, Rows, Segmenter
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -24,6 +24,43 @@ class PointSource(Protocol):
     def points(self, residual: BoolArray) -> FloatArray:
         """Return (N, 2) float, x and y in tile px."""
         ...
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Some of the candidates, with what was measured of them.
+
+    Attributes:
+        point: (K,), numbers of points.
+        mask: (K,), for each the number of one of its masks.
+        stability: (K,) float32.
+    """
+
+    point: IntArray
+    mask: IntArray
+    stability: npt.NDArray[np.float32]
+
+    @classmethod
+    def stable(cls, candidates: Candidates, passing: BoolArray, min_stability: float) -> Self:
+        """Those of ``passing`` (N, M) that are stable; the others are not measured, for that takes time."""
+        point, mask = np.nonzero(passing)
+        measured = cls(point, mask, candidates.stability((point, mask)))
+        return measured[measured.stability >= min_stability]
+
+    @property
+    def rows(self) -> Rows:
+        """Point and mask."""
+        return self.point, self.mask
+
+    def __getitem__(self, chosen: IntArray | BoolArray) -> Self:
+        """Choose some by indices or by a (K,) bool array."""
+        return type(self)(self.point[chosen], self.mask[chosen], self.stability[chosen])
+
+    def segments(self, candidates: Candidates, valid: BoolArray, number: int) -> Segments:
+        """Bring the masks to the tile, where they end with ``valid`` (H, W); ``number`` is that of the round."""
+        masks = candidates.enlarge(self.rows) & valid  # (K, H, W)
+        rounds = np.full(len(self.point), number, np.int16)
+        return Segments.from_masks(masks, candidates.scores[self.rows], self.stability, rounds)
 
 
 @dataclass(frozen=True)
@@ -67,28 +104,26 @@ class ResidualSearch:
         while len(points):
             asked, points = points[: self.batch], points[self.batch :]
             candidates = segmenter.segment(embedding, asked)
-            rows = self._choose(candidates, valid_there, in_decoder_frame(settled, *frame), min_area * embedding.scale**2)
-            masks = candidates.enlarge(rows) & valid  # (K, H, W)
-            new = Segments.from_masks(masks, *_values(candidates, rows, number))
+            settled_there = in_decoder_frame(settled, *frame)
+            accepted = self._choose(candidates, valid_there, settled_there, min_area * embedding.scale**2)
+            new = accepted.segments(candidates, valid, number)
             found.append(new)
             settled |= new.union()
             points = points[~settled[np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)]]
         return Segments.concatenate(*found)
 
-    def _choose(
-        self, candidates: Candidates, valid: BoolArray, settled: BoolArray, min_area: float
-    ) -> tuple[IntArray, IntArray]:
-        """Rows (point, mask) to accept, best score first; all in the decoder frame."""
-        point, mask = np.nonzero((candidates.scores >= self.min_score) & (candidates.stability >= self.min_stability))
+    def _choose(self, candidates: Candidates, valid: BoolArray, settled: BoolArray, min_area: float) -> _Chosen:
+        """What to accept, best score first; all in the decoder frame."""
+        stable = _Chosen.stable(candidates, candidates.scores >= self.min_score, self.min_stability)
         known, free = valid.ravel(), (valid & ~settled).ravel()  # (h * w,)
         chosen = []
-        for row in np.argsort(-candidates.scores[point, mask], kind="stable").tolist():
-            pixels = candidates.pixels(point[row], mask[row])  # (P,)
+        for row in np.argsort(-candidates.scores[stable.rows], kind="stable").tolist():
+            pixels = candidates.pixels(stable.point[row], stable.mask[row])  # (P,)
             area, new = np.count_nonzero(known[pixels]), np.count_nonzero(free[pixels])
             if area >= min_area and new >= (1 - self.max_overlap) * area and new:
                 chosen.append(row)
                 free[pixels] = False
-        return point[chosen], mask[chosen]
+        return stable[np.array(chosen, np.int64)]
 
 
 @dataclass(frozen=True)
@@ -136,17 +171,21 @@ class AutomaticSearch:
         seen: set[bytes] = set()
         for start in range(0, len(points), self.batch):
             candidates = segmenter.segment(embedding, points[start : start + self.batch])
-            point, mask = np.nonzero((candidates.scores > self.min_score) & (candidates.stability >= self.min_stability))
+            stable = _Chosen.stable(candidates, candidates.scores > self.min_score, self.min_stability)
             # The very same mask, found from another point, would not survive the suppression: it need not be enlarged.
-            fresh = np.array([_is_new(candidates, *row, seen) for row in zip(point.tolist(), mask.tolist(), strict=True)], bool)
-            rows = point[fresh], mask[fresh]
-            masks = candidates.enlarge(rows) & valid  # (K, H, W)
-            parts.append(Segments.from_masks(masks, *_values(candidates, rows, number)))
+            pairs = zip(stable.point.tolist(), stable.mask.tolist(), strict=True)
+            fresh = np.array([_is_new(candidates, *pair, seen) for pair in pairs], bool)
+            parts.append(stable[fresh].segments(candidates, valid, number))
         found = Segments.concatenate(*parts)
         # segment-anything's boxes end at the last pixel, not behind it.
         found = found[box_nms(found.boxes - np.array([0, 0, 1, 1]), found.scores, self.max_box_iou)]
-        painted = np.array([np.count_nonzero(settled[box] & crop) for box, crop in found], np.int64)
-        return found[(painted < self.max_settled * found.areas) | (painted == 0)]
+        return mostly_new(found, settled, self.max_settled)
+
+
+def mostly_new(segments: Segments, settled: BoolArray, max_settled: float) -> Segments:
+    """Those of which nothing is settled, (H, W) bool, or less than the share ``max_settled``."""
+    painted = np.array([np.count_nonzero(settled[box] & crop) for box, crop in segments], np.int64)
+    return segments[(painted < max_settled * segments.areas) | (painted == 0)]
 
 
 def _is_new(candidates: Candidates, point: int, mask: int, seen: set[bytes]) -> bool:
@@ -157,10 +196,3 @@ def _is_new(candidates: Candidates, point: int, mask: int, seen: set[bytes]) -> 
     new = len(pixels) > 0 and digest.digest() not in seen
     seen.add(digest.digest())
     return new
-
-
-def _values(
-    candidates: Candidates, rows: tuple[IntArray, IntArray], number: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int16]]:
-    """Scores, stability and round of chosen candidates."""
-    return candidates.scores[rows], candidates.stability[rows], np.full(len(rows[0]), number, np.int16)

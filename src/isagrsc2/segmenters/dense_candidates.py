@@ -18,23 +18,19 @@ class DenseCandidates:
     Attributes:
         logits: (N, M, h, w) real numbers in the decoder frame, an array or a tensor; the mask is where they are > 0.
         scores: (N, M) float32, see the protocol.
-        stability: (N, M) float32, see the protocol.
+        stability_of: logits (K, h, w) to their stability, (K,) float32, see the protocol; K may be 0.
         enlarger: brings logits (K, h, w) to the tile frame, (K, H, W) bool; K may be 0.
     """
 
     logits: Any
     scores: npt.NDArray[np.float32]
-    stability: npt.NDArray[np.float32]
+    stability_of: Callable[[Any], npt.NDArray[np.float32]]
     enlarger: Callable[[Any], BoolArray]
 
     def __post_init__(self) -> None:
         """Check that the arrays are aligned."""
-        pairs = self.logits.shape[:2]
-        if self.logits.ndim != 4 or self.scores.shape != pairs or self.stability.shape != pairs:
-            raise ValueError(
-                f"misaligned candidates: logits {self.logits.shape}, scores {self.scores.shape}, "
-                f"stability {self.stability.shape}"
-            )
+        if self.logits.ndim != 4 or self.scores.shape != self.logits.shape[:2]:
+            raise ValueError(f"misaligned candidates: logits {self.logits.shape}, scores {self.scores.shape}")
 
     @cached_property
     def masks(self) -> BoolArray:
@@ -45,6 +41,14 @@ class DenseCandidates:
         """See the protocol."""
         return np.flatnonzero(self.masks[point, mask])
 
+    def stability(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """See the protocol."""
+        return self.stability_of(self.chosen(rows))
+
     def enlarge(self, rows: Rows) -> BoolArray:
         """See the protocol."""
-        return self.enlarger(self.logits[rows])
+        return self.enlarger(self.chosen(rows))
+
+    def chosen(self, rows: Rows) -> Any:
+        """Logits (K, h, w) of chosen masks."""
+        return self.logits[rows]

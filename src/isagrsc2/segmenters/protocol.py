@@ -48,9 +48,15 @@ class Candidates(Protocol):
         """
         ...
 
-    @property
-    def stability(self) -> npt.NDArray[np.float32]:
-        """(N, M), IoU of the mask with itself between a stricter and a looser threshold, 0 to 1."""
+    def stability(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """Say how firm chosen masks are.
+
+        Args:
+            rows: (K,) points and (K,) masks, K may be 0.
+
+        Returns:
+            (K,), IoU of the mask with itself between a stricter and a looser threshold, 0 to 1.
+        """
         ...
 
     def pixels(self, point: int, mask: int) -> npt.NDArray[np.int64]:

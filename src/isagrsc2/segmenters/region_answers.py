@@ -107,15 +107,20 @@ class RegionCandidates:
 
     Attributes:
         embedding: of the image.
+        leaves: (N,) int32, the regions under the points that are not divided further.
         nodes: (N, M) int32.
         scores: (N, M) float32.
-        stability: (N, M) float32.
     """
 
     embedding: RegionEmbedding
+    leaves: npt.NDArray[np.int32]
     nodes: npt.NDArray[np.int32]
     scores: npt.NDArray[np.float32]
-    stability: npt.NDArray[np.float32]
+
+    def stability(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """See the protocol."""
+        point, mask = rows
+        return self.embedding.stability[self.leaves[point], mask]
 
     def pixels(self, point: int, mask: int) -> npt.NDArray[np.int64]:
         """See the protocol."""
@@ -136,5 +141,5 @@ def regions_under(embedding: RegionEmbedding, points: FloatArray) -> RegionCandi
     height, width = embedding.tile_shape
     columns = np.clip(np.floor(points[:, 0]).astype(int), 0, width - 1)
     rows = np.clip(np.floor(points[:, 1]).astype(int), 0, height - 1)
-    leaf = embedding.tree.leaves[rows, columns]  # (N,)
-    return RegionCandidates(embedding, embedding.nodes[leaf], embedding.scores[leaf], embedding.stability[leaf])
+    leaves = embedding.tree.leaves[rows, columns]  # (N,)
+    return RegionCandidates(embedding, leaves, embedding.nodes[leaves], embedding.scores[leaves])

@@ -130,7 +130,7 @@ class PromptDecoder:
 
     @torch.no_grad()
     def decode(self, shared: SharedPlaces, prompts: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict masks.
+        """Predict masks and scores: ``attend``, and ``draw`` for all.
 
         Args:
             shared: of the image.
@@ -138,6 +138,20 @@ class PromptDecoder:
 
         Returns:
             Logits (B, 3, h, w) in the decoder's dtype, and scores (B, 3) float32.
+        """
+        tokens, places, scores = self.attend(shared, prompts)
+        return self.draw(tokens, places), scores
+
+    @torch.no_grad()
+    def attend(self, shared: SharedPlaces, prompts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Let prompts and places look at each other, about half of the work; scores need no more.
+
+        Args:
+            shared: of the image.
+            prompts: (B, t, C), see ``tokens``; B at least 1.
+
+        Returns:
+            Tokens (B, t, C) float32 and places (B, T, C) in the decoder's dtype for ``draw``, and scores (B, 3) float32.
         """
         first, *others = self._layers
         tokens = first.block.norm1(first.block.self_attn(prompts, prompts, prompts))  # (B, t, C)
@@ -158,7 +172,12 @@ class PromptDecoder:
         tokens = tokens + self._look(self._final, tokens + prompts, places)
         tokens = self._decoder.transformer.norm_final_attn(tokens)
         scores = self._decoder.iou_prediction_head(tokens[:, 0])[:, 1:]  # (B, 3)
-        return self._draw(tokens, places), scores
+        return tokens, places, scores
+
+    @torch.no_grad()
+    def draw(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """Logits (B, 3, h, w) in the decoder's dtype, of what ``attend`` gave."""
+        return self._draw(tokens, places)
 
     def _by_head(self, channels: Tensor) -> Tensor:
         """(T, A) to (heads, T, d)."""
