@@ -93,4 +93,6 @@ def _pack(mask: npt.NDArray[np.bool_]) -> bytes:
 def _unpack(packed: bytes, tile: Tile) -> npt.NDArray[np.bool_]:
     shape = int(tile.window.height), int(tile.window.width)
     bits = np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
-    return np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(bool)
+    mask = np.unpackbits(bits, count=shape[0] * shape[1]).view(bool).reshape(shape)
+    # Mostly all of a tile is valid: one byte stands for a million.
+    return np.broadcast_to(np.True_, shape) if mask.all() else mask

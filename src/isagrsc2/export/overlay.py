@@ -1,6 +1,6 @@
 """The picture: the image with its parcels, a legend and a scale bar."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ HATCH_COLOUR = (240, 241, 242)
 HATCH = (11, 2)
 # Under parcels the image is replaced by this share of its lightness, to this power (below 1: lighter).
 FADED, LIFT = 0.65, 0.7
+# Rows that are blended at a time.
+BAND = 256
 # Pixels without data.
 NOTHING = (232, 233, 230)
 
@@ -99,8 +101,7 @@ class Overlay:
         painted = np.zeros((height, width, 3), np.uint8)  # black where there is no parcel
         covered = np.zeros((height, width), np.uint8)
         distance, line = HATCH
-        rows, columns = np.ogrid[:height, :width]
-        hatch = (rows + columns) % (distance * SUPERSAMPLING) < line * SUPERSAMPLING
+        columns = np.arange(width, dtype=np.int32)
         colouring = _Colouring(classes)
         for geometries, names in zip(drawn, named, strict=True):
             colours = np.append(np.zeros((1, 3), np.uint8), colouring.colours(geometries, names), axis=0)  # 0 is the ground
@@ -114,17 +115,22 @@ class Overlay:
             here = labels > 0
             painted[top:bottom][here] = colours[labels[here]]
             covered[top:bottom][here] = 255
-            painted[top:bottom][
-                hatch[top:bottom] & np.append(False, np.array(classes.sides(names), object) == NOT_CULTIVATED)[labels]
-            ] = HATCH_COLOUR
+            rows = np.arange(top, bottom, dtype=np.int32)[:, None]
+            hatch = (rows + columns) % (distance * SUPERSAMPLING) < line * SUPERSAMPLING
+            hatched = np.append(False, np.array(classes.sides(names), object) == NOT_CULTIVATED)[labels]
+            painted[top:bottom][hatch & hatched] = HATCH_COLOUR
 
         size = image.shape[1::-1]
-        share = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
-        colour = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)  # is weighted by share: black has no part
-        # The ground's own hues would muddy the colours; its lightness, somewhat raised, keeps the texture.
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / np.float32(255)
-        ground = image + (255 * grey**LIFT - image) * (share * FADED)
-        return _to_uint8(ground * (1 - share * self.opacity) + colour * np.float32(self.opacity))
+        shares = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)[..., None]
+        colours = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)  # are weighted by share: black has no part
+        blended: Picture = np.empty(image.shape, np.uint8)
+        for band in _bands(len(image)):
+            share = shares[band] / np.float32(255)
+            # The ground's own hues would muddy the colours; its lightness, somewhat raised, keeps the texture.
+            grey = cv2.cvtColor(image[band], cv2.COLOR_RGB2GRAY)[..., None] / np.float32(255)
+            ground = image[band] + (255 * grey**LIFT - image[band]) * (share * FADED)
+            blended[band] = _to_uint8(ground * (1 - share * self.opacity) + colours[band] * np.float32(self.opacity))
+        return blended
 
     def _outline(self, image: Picture, drawn: Sequence[Geometries], typical: float) -> Picture:
         """Draw the outlines of parcels, of which a typical one is so many px wide."""
@@ -141,8 +147,11 @@ class Overlay:
                 split = np.split(fixed, np.flatnonzero(np.diff(ring)) + 1)
                 cv2.polylines(lines, split, True, 255, max(1, round(thickness)), cv2.LINE_AA, shift=4)
             share = cv2.resize(lines, size, interpolation=cv2.INTER_AREA)[..., None]
-            weight = share * np.float32(opacity * min(1.0, thickness) / 255)
-            image = _to_uint8(image * (1 - weight) + weight * np.array(colour, np.float32))
+            outlined: Picture = np.empty(image.shape, np.uint8)
+            for band in _bands(len(image)):
+                weight = share[band] * np.float32(opacity * min(1.0, thickness) / 255)
+                outlined[band] = _to_uint8(image[band] * (1 - weight) + weight * np.array(colour, np.float32))
+            image = outlined
         return image
 
 
@@ -191,6 +200,12 @@ class _Colouring:
             colours[rows] = np.array(palette)[own]
             self._before[name] = np.append(before[0], geometries[rows]), np.append(before[1], own)
         return colours
+
+
+def _bands(height: int) -> Iterator[slice]:
+    """Rows of the picture, some at a time: what is computed in floating point takes four times its memory."""
+    for top in range(0, height, BAND):
+        yield slice(top, top + BAND)
 
 
 def _rows_touched(geometries: Geometries, height: int) -> tuple[int, int]:

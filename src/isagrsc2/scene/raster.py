@@ -27,7 +27,7 @@ OVERVIEW = 1024
 os.environ.setdefault("GDAL_ERROR_ON_LIBJPEG_WARNING", "TRUE")
 os.environ.setdefault("GDAL_PNG_WHOLE_IMAGE_OPTIM", "NO")
 # GDAL keeps blocks it has read in a twentieth of the machine's memory; a row of tiles needs far less.
-os.environ.setdefault("GDAL_CACHEMAX", "128")  # MB
+os.environ.setdefault("GDAL_CACHEMAX", "64")  # MB
 
 
 class StretchMeasure(Protocol):

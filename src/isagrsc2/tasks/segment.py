@@ -26,6 +26,7 @@ from isagrsc2.export.segments import FILE as SEGMENTS
 from isagrsc2.export.segments import write_segments
 from isagrsc2.export.selection import Selected, Selection
 from isagrsc2.files import scratch
+from isagrsc2.memory import give_back
 from isagrsc2.metrics.scoring import count_rounds
 from isagrsc2.options import check_number, check_whole
 from isagrsc2.parcels.row_groups import Batches, write_row_groups
@@ -254,6 +255,7 @@ def _classified(
 ) -> Iterator[geopandas.GeoDataFrame]:
     """Give the segments their classes, batch by batch as they come."""
     while True:
+        give_back()
         with watch.stage("stitch"):
             batch = next(stitched, None)
         if batch is None:
@@ -266,7 +268,11 @@ def _classified(
 def _export(exporters: Mapping[str, Exporter], result: SceneResult, folder: Path) -> dict[str, Path]:
     """Write every format, the figures last, so that they hold the seconds of the others."""
     last_metrics = sorted(exporters, key=lambda name: name == "metrics")
-    return {name: exporters[name].write(result, folder) for name in last_metrics}
+    written = {}
+    for name in last_metrics:
+        give_back()  # what a format needed is of no use to the next
+        written[name] = exporters[name].write(result, folder)
+    return written
 
 
 def _fingerprint(cfg: DictConfig, source: Source, min_area: float) -> dict[str, object]:
