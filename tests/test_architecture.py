@@ -7,7 +7,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "isagrsc2"
 
 # Of the lowest layer first; a package may import its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "options", "stopwatch", "device"},
+    {"errors", "files", "options", "stopwatch", "device", "memory"},
     {"weights", "training"},
     {"segmenters", "scene"},
     {"delineation", "classification", "parcels", "reference", "prompt_training"},

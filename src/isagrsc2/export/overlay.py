@@ -122,14 +122,14 @@ class Overlay:
 
         size = image.shape[1::-1]
         shares = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)[..., None]
-        colours = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)  # are weighted by share: black has no part
+        mixed = cv2.resize(painted, size, interpolation=cv2.INTER_AREA)  # is weighted by share: black has no part
         blended: Picture = np.empty(image.shape, np.uint8)
         for band in _bands(len(image)):
             share = shares[band] / np.float32(255)
             # The ground's own hues would muddy the colours; its lightness, somewhat raised, keeps the texture.
             grey = cv2.cvtColor(image[band], cv2.COLOR_RGB2GRAY)[..., None] / np.float32(255)
             ground = image[band] + (255 * grey**LIFT - image[band]) * (share * FADED)
-            blended[band] = _to_uint8(ground * (1 - share * self.opacity) + colours[band] * np.float32(self.opacity))
+            blended[band] = _to_uint8(ground * (1 - share * self.opacity) + mixed[band] * np.float32(self.opacity))
         return blended
 
     def _outline(self, image: Picture, drawn: Sequence[Geometries], typical: float) -> Picture:
