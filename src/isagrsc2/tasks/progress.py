@@ -1,12 +1,21 @@
 """The progress of a scene: what will be done, tiles done, parcels so far, time left."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+import geopandas
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from isagrsc2.pipeline import TileDone
 from isagrsc2.scene.raster import Scene
@@ -60,3 +69,18 @@ class TileProgress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
+
+
+def count_parcels(name: str, batches: Iterable[geopandas.GeoDataFrame]) -> Iterator[geopandas.GeoDataFrame]:
+    """Pass batches on, and show how many parcels there were; the line goes when there are no more.
+
+    Args:
+        name: of the scene.
+        batches: tables of parcels.
+    """
+    columns = (TextColumn("{task.description}"), SpinnerColumn(), TextColumn("{task.completed:.0f} parcels joined"))
+    with Progress(*columns, TimeElapsedColumn(), transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        for batch in batches:
+            yield batch
+            progress.update(task, advance=len(batch))

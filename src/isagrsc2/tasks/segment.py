@@ -39,7 +39,7 @@ from isagrsc2.scene.sources import Source
 from isagrsc2.scene.tiling import Tile
 from isagrsc2.stopwatch import Stopwatch
 from isagrsc2.tasks.configured_method import ConfiguredMethod, configure_method
-from isagrsc2.tasks.progress import TileProgress
+from isagrsc2.tasks.progress import TileProgress, count_parcels
 from isagrsc2.tasks.smallest_area import smallest_area
 from isagrsc2.tasks.summary import lost_line, print_summary
 from isagrsc2.tasks.tracking import Tracker
@@ -222,7 +222,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         # Whatever computes tiles, what they found comes together on this machine.
         spread = LocalEngine(cfg.engine.workers).map
         stitched = stitch_parts(scene, run.method, min_area, store, parts, spread)
-        segments = write_segments(_classified(stitched, scene, run, watch), folder)
+        segments = write_segments(count_parcels(source.name, _classified(stitched, scene, run, watch)), folder)
         metrics = _metrics(source, scene, parts, segments, len(run.method.prompting.rounds))
         metrics["land_classes"] = run.classes.plain()
         if parcels_of_reference is not None:
