@@ -6,8 +6,9 @@ A list with one table is the smallest such sequence, so everything that takes ba
 import io
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, overload
 
 import geopandas
@@ -69,7 +70,15 @@ class RowGroups(Sequence[geopandas.GeoDataFrame]):
         return table
 
 
-def write_row_groups(batches: Iterable[geopandas.GeoDataFrame], path: Path, compression: str, *, boxes: bool) -> RowGroups:
+def write_row_groups(
+    batches: Iterable[geopandas.GeoDataFrame],
+    path: Path,
+    compression: str,
+    *,
+    boxes: bool,
+    more: Mapping[str, str] = MappingProxyType({}),
+    required: Collection[str] = (),
+) -> RowGroups:
     """Write batches as GeoParquet, one row group each; only one is in memory.
 
     Args:
@@ -77,6 +86,8 @@ def write_row_groups(batches: Iterable[geopandas.GeoDataFrame], path: Path, comp
         path: the file; one that is there is overwritten.
         compression: one that Parquet knows.
         boxes: whether to add the bounding box of every row, which is a column of its own.
+        more: of the file's metadata.
+        required: columns that the file says are never null.
     """
     writer, geo = None, {}
     try:
@@ -86,7 +97,8 @@ def write_row_groups(batches: Iterable[geopandas.GeoDataFrame], path: Path, comp
             if writer is None:
                 geo = described
                 metadata = {key: value for key, value in arrow.schema.metadata.items() if key != b"geo"}
-                schema = arrow.schema.with_metadata(metadata)
+                fields = [field.with_nullable(field.name not in required) for field in arrow.schema]
+                schema = pyarrow.schema(fields, metadata)
                 # Arrow's own copy of the schema would hide from its readers what is added at the end.
                 writer = pyarrow.parquet.ParquetWriter(path, schema, compression=compression, store_schema=False)
             else:
@@ -95,7 +107,7 @@ def write_row_groups(batches: Iterable[geopandas.GeoDataFrame], path: Path, comp
         if writer is None:
             raise ValueError("no batch: not even the columns are known")
         # What holds for the whole file is known only now.
-        writer.add_key_value_metadata({"geo": json.dumps(geo)})
+        writer.add_key_value_metadata({"geo": json.dumps(geo), **more})
     finally:
         if writer is not None:
             writer.close()
