@@ -12,6 +12,8 @@ from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncode
 from torch import nn
 from torch.nn import functional as F
 
+from isagrsc2.segmenters.sam.candidates import DrawnCandidates
+
 WIDTH = 32
 RADII = (0.22, 0.1, 0.15, 0.22)  # of the discs, shares of the network's input; the first is not among the three masks
 FREQUENCIES = 0.5  # standard deviation of the position code's frequencies: lower ones are learned sooner
@@ -111,3 +113,11 @@ def _look_nearby(sam: Sam) -> None:
     for layer in sam.mask_decoder.transformer.layers:
         for projection in (layer.cross_attn_image_to_token.q_proj, layer.cross_attn_image_to_token.k_proj):
             projection.weight[torch.arange(WIDTH // 2), chosen] += 1.0
+
+
+def all_logits(candidates: DrawnCandidates) -> np.ndarray:
+    """Logits (N, M, h, w) of all masks, of which each is drawn for it."""
+    points, masks = candidates.scores.shape
+    rows = np.repeat(np.arange(points), masks), np.tile(np.arange(masks), points)
+    drawn = candidates.chosen(rows)  # (N * M, h, w)
+    return drawn.reshape(points, masks, *drawn.shape[1:]).numpy()

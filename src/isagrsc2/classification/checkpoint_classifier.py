@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from isagrsc2.classification.class_mapping import Classes
-from isagrsc2.classification.network_classifier import NetworkClassifier
+from isagrsc2.classification.network_classifier import NetworkClassifier, check_options
 from isagrsc2.classification.predictor import AS_TRAINED
 from isagrsc2.classification.trained import check_same_network, load_trained
 from isagrsc2.errors import InputError
@@ -32,6 +32,7 @@ class CheckpointClassifier(NetworkClassifier):
             InputError: the file is absent, damaged, no checkpoint of ``train.py``, of another network, or knows other
                 classes; or see ``NetworkClassifier``.
         """
+        check_options(using["labels"], using["threshold"], using["batch"])
         trained = load_trained(checkpoint, REMEDY)
         if isinstance(network, Mapping):
             check_same_network(checkpoint, trained.backbone, network)
