@@ -74,7 +74,7 @@ def test_the_default_run_leaves_every_file_and_they_agree(run: Run) -> None:
     }
     segments = geopandas.read_parquet(folder / "segments.parquet")
     parcels = geopandas.read_parquet(folder / "parcels.parquet")
-    package = geopandas.read_file(folder / "parcels.gpkg")
+    package = geopandas.read_file(folder / "parcels.gpkg", layer="parcels")
     metrics = metrics_of(folder)
     assert len(segments) == len(parcels) == len(package) == metrics["parcels"] > 10
     assert set(parcels["class_name"]) == {"unclassified"}
@@ -200,7 +200,7 @@ def test_the_size_of_batches_changes_no_result(run: Run, monkeypatch: pytest.Mon
         one, two = (geopandas.read_parquet(folder / name) for folder in (batches, whole))
         known = ["parcel_id", "class_name", "p_cultivated", "score", "round"]
         pandas.testing.assert_frame_equal(one[known], two[known])
-    parcels = geopandas.read_file(batches / "parcels.gpkg").geometry.to_numpy()
+    parcels = geopandas.read_file(batches / "parcels.gpkg", layer="parcels").geometry.to_numpy()
     assert shapely.coverage_is_valid(parcels)  # borders between batches are shared, as all are
     # Where borders of two batches come near each other, the first keeps more of its corners.
     assert shapely.equals(parcels, two.geometry.to_numpy()).mean() > 0.8
