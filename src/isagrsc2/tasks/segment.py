@@ -234,6 +234,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
             metrics["reference"] = {"path": reference, **parcels_of_reference.counts(), **counts.scores()}
         if parts.valid_pixels == 0:
             logger.warning("%s holds no valid pixel (all nodata): its parcels file is empty.", source.origin)
+        give_back()  # of the tiles that were joined nothing is needed any more
         with scratch(folder / "parcels_working.parquet") as working:
             with watch.stage("parcels"):
                 drawn = to_parcels(segments, scene.transform, scene.crs, cfg.parcels.simplify_px)
