@@ -118,8 +118,9 @@ def build(cfg: DictConfig, checkpoint: str) -> Network:
         return Network(instantiate(cfg.segmenter, _convert_="all"), None, None)
     from segment_anything import sam_model_registry
 
+    from isagrsc2.segmenters.sam.asking import batch_on
     from isagrsc2.segmenters.sam.checkpoint import build_sam
-    from isagrsc2.segmenters.sam.segmenter import SamSegmenter, batch_on
+    from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
     option = cfg.segmenter
     torch.manual_seed(0)

@@ -23,8 +23,9 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from isagrsc2.device import choose_device
+from isagrsc2.segmenters.sam.asking import batch_on
 from isagrsc2.segmenters.sam.prompt_decoder import PromptDecoder
-from isagrsc2.segmenters.sam.segmenter import SamEmbedding, SamSegmenter, batch_on
+from isagrsc2.segmenters.sam.segmenter import SamEmbedding, SamSegmenter
 
 ROOT = Path(__file__).parents[1]
 

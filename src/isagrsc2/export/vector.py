@@ -58,8 +58,8 @@ class GeoParquet:
 
 
 @dataclass(frozen=True)
-class GeoPackage:
-    """``parcels.gpkg``: one layer of MultiPolygons with its style; opens in every GIS.
+class _InCrs:
+    """A format of which only the CRS is to be chosen.
 
     Attributes:
         crs: see ``GeoParquet``.
@@ -70,6 +70,11 @@ class GeoPackage:
     def __post_init__(self) -> None:
         """Check the option before the work, not after it."""
         check_crs(self.crs)
+
+
+@dataclass(frozen=True)
+class GeoPackage(_InCrs):
+    """``parcels.gpkg``: one layer of MultiPolygons with its style; opens in every GIS."""
 
     def write(self, result: SceneResult, folder: Path) -> Path:
         """See ``Exporter``."""
@@ -82,18 +87,8 @@ class GeoPackage:
 
 
 @dataclass(frozen=True)
-class FlatGeobuf:
-    """``parcels.fgb``: MultiPolygons with a spatial index; streams over the web.
-
-    Attributes:
-        crs: see ``GeoParquet``.
-    """
-
-    crs: str
-
-    def __post_init__(self) -> None:
-        """Check the option before the work, not after it."""
-        check_crs(self.crs)
+class FlatGeobuf(_InCrs):
+    """``parcels.fgb``: MultiPolygons with a spatial index; streams over the web."""
 
     def write(self, result: SceneResult, folder: Path) -> Path:
         """See ``Exporter``."""

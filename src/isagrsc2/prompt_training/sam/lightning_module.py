@@ -26,8 +26,9 @@ from isagrsc2.prompt_training.sam.embedding_cache import encoder_digest, restore
 from isagrsc2.prompt_training.sam.losses import SamLoss
 from isagrsc2.prompt_training.sam.recalibration import IDENTITY, FloatArray, Recalibration, ScoreLine, fold
 from isagrsc2.segmenters.protocol import Segmenter
+from isagrsc2.segmenters.sam.asking import batch_on
 from isagrsc2.segmenters.sam.checkpoint import build_sam
-from isagrsc2.segmenters.sam.segmenter import SamSegmenter, batch_on
+from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 from isagrsc2.training.divergence import DivergedError
 
 logger = logging.getLogger(__name__)

@@ -14,17 +14,13 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 
 from isagrsc2.device import choose_device
-from isagrsc2.errors import InputError
-from isagrsc2.options import check_choice, check_number, check_whole
 from isagrsc2.segmenters.protocol import FloatArray
-from isagrsc2.segmenters.sam.candidates import DrawnCandidates, stability_between
+from isagrsc2.segmenters.sam.asking import PRECISIONS, Asking, batch_on, check_asking
+from isagrsc2.segmenters.sam.candidates import DrawnCandidates
 from isagrsc2.segmenters.sam.checkpoint import build_sam
 from isagrsc2.segmenters.sam.enlargement import Enlargement
 from isagrsc2.segmenters.sam.fused_attention import fuse_attention
 from isagrsc2.segmenters.sam.prompt_decoder import PromptDecoder, SharedPlaces
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -65,9 +61,9 @@ class SamSegmenter:
         checkpoint: local path, or ``auto``: the published file, fetched once into ``weights_dir``.
         weights_dir: folder of fetched checkpoints.
         device: as in ``isagrsc2.device.choose_device``.
-        batch: points per decoder call for each of ``DEVICES``.
+        batch: points per decoder call for each of ``isagrsc2.segmenters.sam.asking.DEVICES``.
         stability_offset: how far the mask threshold is moved up and down to measure stability, logits.
-        precision: a key of ``PRECISIONS``; float16 is not for a CPU.
+        precision: a key of ``isagrsc2.segmenters.sam.asking.PRECISIONS``; float16 is not for a CPU.
         compile: let torch compile encoder and decoder, once per process. All calls have the same shapes then.
 
     Raises:
@@ -87,7 +83,7 @@ class SamSegmenter:
     ) -> None:
         where = choose_device(device)
         points = batch_on(where, batch)
-        _check(where, points, stability_offset, precision)  # before gigabytes are read
+        check_asking(where, points, stability_offset, precision)  # before gigabytes are read
         self._prepare(build_sam(model, checkpoint, Path(weights_dir)), where, points, stability_offset, precision, compile)
 
     @classmethod
@@ -111,7 +107,7 @@ class SamSegmenter:
             compile: as for the class.
         """
         where = choose_device(device)
-        _check(where, batch, stability_offset, precision)
+        check_asking(where, batch, stability_offset, precision)
         segmenter = cls.__new__(cls)
         segmenter._prepare(sam, where, batch, stability_offset, precision, compile)
         return segmenter
@@ -122,9 +118,8 @@ class SamSegmenter:
         self._sam = sam.to(device).eval()
         self._resize = ResizeLongestSide(sam.image_encoder.img_size)
         self._device = device
-        self._batch = batch
-        self._stability_offset = stability_offset
         self._dtype = PRECISIONS[precision]
+        self._asking = Asking(device, self._dtype, batch, compiled or device.type != "cpu", stability_offset)
         self._decoder = PromptDecoder(self._sam, self._dtype)
         self._encode = fuse_attention(self._sam.image_encoder)
         self._attend, self._draw = self._decoder.attend, self._decoder.draw
@@ -132,8 +127,6 @@ class SamSegmenter:
             self._encode = torch.compile(self._encode, dynamic=False)
             self._attend = torch.compile(self._attend, dynamic=False)
             self._draw = torch.compile(self._draw, dynamic=False)
-        # A GPU chooses its kernels by shape and has room to spare; a CPU would work on prompts that nobody asked.
-        self._padded = compiled or device.type != "cpu"
 
     @torch.no_grad()
     def embed(self, image: npt.NDArray[np.uint8]) -> SamEmbedding:
@@ -170,67 +163,11 @@ class SamSegmenter:
 
     @torch.no_grad()
     def segment(self, embedding: SamEmbedding, points: FloatArray) -> DrawnCandidates:
-        """See the protocol. Masks are drawn when they are looked at.
-
-        What that needs, 4.2 MB per point with the published models, and logits, 0.8 MB, stay on the device; in half precision
-        it is half of it.
-        """
+        """See the protocol. Masks are drawn when they are looked at."""
         places = self._resize.apply_coords(np.asarray(points, np.float64).reshape(-1, 2), embedding.tile_shape)
-        prompts = torch.as_tensor(places, dtype=torch.float32, device=self._device)  # (N, 2) xy
-        shape = (len(prompts), self._sam.mask_decoder.num_multimask_outputs)  # (N, M)
-        logits = torch.empty((*shape, *embedding.mask_shape), dtype=self._dtype, device=self._device)
-        scores = torch.empty(shape, dtype=torch.float32, device=self._device)
-        attended: list[tuple[Tensor, Tensor]] = []
-        with torch.autocast(self._device.type, enabled=False):
-            for start in range(0, len(prompts), self._batch):
-                rows = slice(start, start + self._batch)
-                some = prompts[rows]  # (B, 2)
-                missing = self._batch - len(some) if self._padded else 0
-                filled = torch.cat([some, some[-1:].expand(missing, -1)])
-                tokens, places, ious = self._attend(embedding.shared, self._decoder.tokens(filled))
-                attended += zip(tokens[: len(some)], places[: len(some)], strict=True)
-                scores[rows] = ious[: len(some)]
-        stability_of = partial(stability_between, offset=self._stability_offset)
-        return DrawnCandidates(
-            scores.cpu().numpy(), partial(self._draw_masks, attended), logits, stability_of, embedding.enlargement
-        )
+        shape = self._sam.mask_decoder.num_multimask_outputs, *embedding.mask_shape  # (M, h, w)
+        return self._asking.ask(places, shape, partial(self._look, embedding.shared), self._draw, embedding.enlargement)
 
-    @torch.no_grad()
-    def _draw_masks(self, attended: list[tuple[Tensor, Tensor]], numbers: npt.NDArray[np.int64]) -> Tensor:
-        """Logits (K, M, h, w) of some of the points, whose tokens (t, C) and places (T, C) are given."""
-        size = self._batch if self._padded else 1  # measured: on a CPU one at a time is a fifth faster than four
-        drawn = []
-        with torch.autocast(self._device.type, enabled=False):
-            for start in range(0, len(numbers), size):
-                some = numbers[start : start + size].tolist()
-                filled = some + some[-1:] * (size - len(some))
-                tokens, places = (torch.stack(part) for part in zip(*(attended[number] for number in filled), strict=True))
-                drawn.append(self._draw(tokens, places)[: len(some)])
-        return torch.cat(drawn)
-
-
-def batch_on(device: torch.device, batch: Mapping[str, int]) -> int:
-    """Points per decoder call on a device.
-
-    Args:
-        device: where the decoder runs.
-        batch: the option, a number for each of ``DEVICES``.
-
-    Raises:
-        InputError: it is none.
-    """
-    if not isinstance(batch, Mapping) or set(batch) != set(DEVICES):
-        raise InputError(
-            f"segmenter.batch={batch} does not fit; it has a number for each kind of device, as in segmenter.batch.cuda=32."
-        )
-    check_whole(f"segmenter.batch.{device.type}", batch[device.type], 1)
-    return batch[device.type]
-
-
-def _check(device: torch.device, batch: int, stability_offset: float, precision: str) -> None:
-    """Check what both ways to make a segmenter share."""
-    check_whole("segmenter.batch", batch, 1)
-    check_number("segmenter.stability_offset", stability_offset, 0)
-    check_choice("segmenter.precision", precision, tuple(PRECISIONS))
-    if precision == "float16" and device.type == "cpu":
-        raise InputError("segmenter.precision=float16 is slow on a CPU; choose float32 or bfloat16, or another device.")
+    def _look(self, shared: SharedPlaces, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See ``Attend``."""
+        return self._attend(shared, self._decoder.tokens(points))
