@@ -11,9 +11,11 @@ from isagrsc2.delineation.components import label_components
 from isagrsc2.delineation.settling import Settling, polygonal, unite
 from isagrsc2.scene.polygons import polygonise
 
+COLUMN = 10.0  # px
+
 
 def settle_at_once(regions: Sequence[shapely.Polygon], min_area: float) -> dict[int, shapely.Polygon]:
-    settling = Settling(min_area)
+    settling = Settling(min_area, COLUMN)
     for label, region in enumerate(regions):
         settling.add(label, region)
     return dict(settling.settled([], np.inf))
@@ -53,7 +55,7 @@ def test_of_equally_long_borders_the_upper_one_counts() -> None:
 
 
 def test_nothing_settles_beside_what_is_unfinished() -> None:
-    settling = Settling(5)
+    settling = Settling(5, COLUMN)
     settling.add(1, shapely.box(0, 0, 4, 4))
     settling.add(2, shapely.box(4, 0, 6, 2))  # small
     settling.add(3, shapely.box(0, 4, 4, 8))  # large, and no small one beside it
@@ -65,11 +67,21 @@ def test_nothing_settles_beside_what_is_unfinished() -> None:
 
 
 def test_nothing_settles_at_the_bottom() -> None:
-    settling = Settling(5)
+    settling = Settling(5, COLUMN)
     settling.add(1, shapely.box(0, 0, 4, 4))
     assert list(settling.settled([], 4)) == []
     assert [label for label, _ in settling.settled([], 5)] == [1]
     assert list(settling.settled([], np.inf)) == []
+
+
+def test_bands_go_to_the_right_and_back_again() -> None:
+    settling = Settling(0, COLUMN)
+    for label, (x, y) in enumerate([(25, 0), (12, 4), (8, 5), (14, 2), (0, 7)]):
+        settling.add(label, shapely.box(x, y, x + 1, y + 1))
+    assert [label for label, _ in settling.settled([], 20)] == [2, 4, 3, 1, 0]  # by columns, from top to bottom in each
+    for label, x in enumerate([0, 12, 25]):
+        settling.add(label, shapely.box(x, 20, x + 1, 21))
+    assert [label for label, _ in settling.settled([], np.inf)] == [2, 1, 0]
 
 
 @given(st.integers(0, 10_000), st.integers(1, 14), st.integers(1, 14), st.floats(0, 9))
@@ -84,7 +96,7 @@ def test_is_what_the_definition_says(seed: int, height: int, width: int, min_are
 def test_from_top_to_bottom_is_as_at_once(seed: int, height: int, width: int, min_area: float, step: int) -> None:
     """Bands of rows become known one after the other; a region is whole when the last of its rows is."""
     regions = noise(seed, height, width)
-    settling, settled = Settling(min_area), {}
+    settling, settled = Settling(min_area, COLUMN), {}
     known = 0
     for bottom in [*range(step, height, step), np.inf]:
         above = shapely.box(0, 0, width, min(bottom, height))

@@ -28,6 +28,7 @@ class Members:
         scores: (S,).
         stability: (S,).
         rounds: (S,).
+        last: (S,) int32, the last tile in whose core they can take part.
     """
 
     offsets: IntArray
@@ -37,6 +38,7 @@ class Members:
     scores: npt.NDArray[np.float32]
     stability: npt.NDArray[np.float32]
     rounds: npt.NDArray[np.int16]
+    last: Labels
 
 
 @dataclass(frozen=True)

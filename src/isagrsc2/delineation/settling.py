@@ -24,9 +24,14 @@ class Settling:
 
     Attributes:
         min_area: minimum mapping unit, px.
+        column: width of the columns in which regions are let go, px. What comes one after the other then lies close together,
+            however wide the scene is.
     """
 
     min_area: float
+    column: float
+    # Columns are walked like an ox ploughs: what ends one band lies above what begins the next.
+    _step: int = field(default=1, init=False)
     _labels: list[int] = field(default_factory=list, init=False)
     _shapes: list[shapely.Polygon] = field(default_factory=list, init=False)
     # What each takes in.
@@ -39,7 +44,7 @@ class Settling:
         self._gains.append([])
 
     def settled(self, unfinished: Sequence[shapely.Geometry], bottom: float) -> Iterator[tuple[int, shapely.Polygon]]:
-        """Let go of what nothing can change any more, from top to bottom.
+        """Let go of what nothing can change any more, column by column, and from top to bottom in each.
 
         Args:
             unfinished: pieces of regions that are not whole.
@@ -59,11 +64,20 @@ class Settling:
         held = waiting | (~small & (at_bottom | _touching(shapes, np.concatenate([shapes[waiting], growing]))))
         gone = np.flatnonzero(~small & ~held).tolist()
         whole = [(self._labels[row], _with(shapes[row], self._gains[row])) for row in gone]
-        yield from sorted(whole, key=lambda one: (one[1].bounds[1], one[1].bounds[0], one[1].area))
         rows = np.flatnonzero(held).tolist()
         self._labels = [self._labels[row] for row in rows]
         self._shapes = [self._shapes[row] for row in rows]
         self._gains = [self._gains[row] for row in rows]
+        del shapes, pieces, growing  # while regions go, what went is held by nobody
+        whole.sort(key=lambda one: self._place(one[1]), reverse=True)
+        self._step = -self._step
+        while whole:
+            yield whole.pop()
+
+    def _place(self, region: shapely.Polygon) -> tuple[float, float, float, float]:
+        """In what order regions go."""
+        x, y = region.bounds[:2]
+        return self._step * (x // self.column), y, x, region.area
 
     def _give(self, shapes: Geometries, small: BoolArray, given: BoolArray) -> None:
         """Give small regions to the neighbours with which they share the longest border."""

@@ -22,7 +22,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from isagrsc2.delineation.core_painting import Members, Parcels, paint_core
-from isagrsc2.delineation.part import Bounds, Geometries, IntArray, Part, common, cut_by_edge, labels_of
+from isagrsc2.delineation.part import Bounds, Geometries, IntArray, Labels, Part, common, cut_by_edge, labels_of
 from isagrsc2.delineation.settling import Settling, unite
 from isagrsc2.options import check_share
 
@@ -98,16 +98,18 @@ def stitch(
         spread: maps a function over runs of tiles, in their order.
 
     Yields:
-        A planar partition, in bands from the scene's top to its bottom.
+        A planar partition, in bands from the scene's top to its bottom; those of a band from the left to the right and in the
+        next one back again, so that neighbours come soon after each other.
     """
     neighbours = _neighbours([window for window, _ in tiles])
     runs = [range(first, min(first + _RUN, len(tiles))) for first in range(0, len(tiles), _RUN)]
-    surveys = chain.from_iterable(spread(partial(_survey, neighbours, load, size, rule), runs))
+    cores = np.array([core for _, core in tiles])  # (T, 4)
+    surveys = chain.from_iterable(spread(partial(_survey, neighbours, cores, load, size, min_area, rule), runs))
     members, same = _number_through(surveys)
     parcels = _gather(members, same, rule)
-    ending = _ending(neighbours, members, parcels)
+    ending = _ending(members, parcels)
     unfinished: dict[int, list[shapely.Geometry]] = {}
-    settling = Settling(min_area)
+    settling = Settling(min_area, max(core[2] - core[0] for _, core in tiles))
     painted = chain.from_iterable(spread(partial(_paint, neighbours, load, members, parcels, min_area), runs))
     for tile, regions in enumerate(painted):
         for label, polygon in regions:
@@ -172,7 +174,7 @@ class _Survey:
     """What must be known of a part before anything is painted.
 
     Attributes:
-        columns: of its N segments, as in ``Members``: areas, core_share, cut, scores, stability, rounds.
+        columns: of its N segments, as in ``Members``: areas, core_share, cut, scores, stability, rounds, last.
         links: later tiles around it, and (L, 2) rows of both parts that show the same parcel.
     """
 
@@ -181,7 +183,13 @@ class _Survey:
 
 
 def _survey(
-    neighbours: Sequence[Sequence[int]], load: Callable[[int], Part], size: tuple[int, int], rule: Stitching, run: range
+    neighbours: Sequence[Sequence[int]],
+    cores: IntArray,
+    load: Callable[[int], Part],
+    size: tuple[int, int],
+    min_area: float,
+    rule: Stitching,
+    run: range,
 ) -> list[_Survey]:
     """Look at a run of tiles."""
     found = []
@@ -189,11 +197,22 @@ def _survey(
         part = load(tile)
         areas = shapely.area(part.polygons)
         seen = area_inside(part.polygons, part.core) / areas, cut_by_edge(part, size)
-        columns = (areas, *seen, part.scores, part.stability, part.rounds)
+        last = _last_core(part.polygons, np.array([tile, *neighbours[tile]]), cores, min_area)
+        columns = (areas, *seen, part.scores, part.stability, part.rounds, last)
         later = [other for other in neighbours[tile] if other > tile]
         same = [np.array(links(part, load(other), size, rule), np.int64).reshape(-1, 2) for other in later]
         found.append(_Survey(columns, list(zip(later, same, strict=True))))
     return found
+
+
+def _last_core(polygons: Geometries, tiles: IntArray, cores: IntArray, min_area: float) -> Labels:
+    """(N,) the last of the tiles (K,) whose core a polygon reaches; cores are (T, 4)."""
+    # What fills a gap is at most as long as its area, which is below the minimum mapping unit.
+    margin = np.ceil(min_area)
+    low, high = np.hsplit(shapely.bounds(polygons), 2)  # (N, 2) each
+    reached = (low[:, None] - margin <= cores[tiles, 2:]) & (high[:, None] + margin >= cores[tiles, :2])  # (N, K, 2)
+    reached = reached.all(axis=2)  # (N, K)
+    return np.where(reached, tiles, -1).max(axis=1).astype(np.int32)
 
 
 def _number_through(surveys: Iterable[_Survey]) -> tuple[Members, npt.NDArray[np.int64]]:
@@ -222,17 +241,15 @@ def _paint(
 
 def _ends_row(tiles: Sequence[tuple[Bounds, Bounds]], tile: int) -> bool:
     """Whether every core above this one's lower edge is painted once its own is."""
-    return tile + 1 == len(tiles) or tiles[tile + 1][1][1] == tiles[tile][1][3]
+    return tile + 1 == len(tiles) or tiles[tile + 1][1][1] >= tiles[tile][1][3]
 
 
-def _ending(neighbours: Sequence[Sequence[int]], members: Members, parcels: Parcels) -> list[IntArray]:
+def _ending(members: Members, parcels: Parcels) -> list[IntArray]:
     """For every tile the parcels of which no later tile's core can hold anything."""
-    last = np.array([max((tile, *around)) for tile, around in enumerate(neighbours)], np.int64)  # (T,)
-    tile_of = np.repeat(np.arange(len(neighbours)), np.diff(members.offsets))  # (S,)
-    end = np.zeros(len(parcels.scores), np.int64)  # (P,)
-    np.maximum.at(end, parcels.parcel, last[tile_of])
+    end = np.zeros(len(parcels.scores), np.int32)  # (P,)
+    np.maximum.at(end, parcels.parcel, members.last)
     order = np.argsort(end, kind="stable")
-    return np.split(order, np.searchsorted(end[order], np.arange(1, len(neighbours))))
+    return np.split(order, np.searchsorted(end[order], np.arange(1, len(members.offsets) - 1)))
 
 
 def _gather(members: Members, same: npt.NDArray[np.int64], rule: Stitching) -> Parcels:
