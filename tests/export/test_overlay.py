@@ -7,7 +7,7 @@ from PIL import Image
 from rasterio.crs import CRS
 
 from isagrsc2.classification.land_classes import BINARY, LandClasses
-from isagrsc2.export.overlay import Overlay, _legend
+from isagrsc2.export.overlay import Overlay, _Colouring, _legend
 from isagrsc2.export.palette import colour_neighbours, palette_of
 from isagrsc2.export.sheet import LegendEntry, _round_length, compose_sheet
 
@@ -81,6 +81,13 @@ def test_neighbours_differ():
     for colours in (colour_neighbours(fields, 0.1, 6, NONE).reshape(8, 8), in_batches):
         check_chessboard(colours)
     assert colour_neighbours(fields[:0], 0.1, 6, NONE).shape == (0,)
+
+
+def test_neighbours_differ_although_batches_are_no_bands():
+    first, below, beside = ([shapely.box(x, y, x + 1, y + 1)] for x, y in ((0, 0), (9, 20), (1, 0)))
+    colouring = _Colouring(BINARY, [0, 20, 0])
+    one, _, other = (colouring.colours(np.array(batch), np.array(["cultivated"])) for batch in (first, below, beside))
+    assert not np.array_equal(one, other)
 
 
 def check_chessboard(colours):

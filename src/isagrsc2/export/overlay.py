@@ -102,7 +102,7 @@ class Overlay:
         covered = np.zeros((height, width), np.uint8)
         distance, line = HATCH
         columns = np.arange(width, dtype=np.int32)
-        colouring = _Colouring(classes)
+        colouring = _Colouring(classes, [shapely.bounds(geometries)[:, 1].min(initial=np.inf) for geometries in drawn])
         for geometries, names in zip(drawn, named, strict=True):
             colours = np.append(np.zeros((1, 3), np.uint8), colouring.colours(geometries, names), axis=0)  # 0 is the ground
             top, bottom = _rows_touched(geometries, height)
@@ -180,17 +180,24 @@ class _Drawn(Sequence[Geometries]):
 
 
 class _Colouring:
-    """Chooses colours batch by batch; parcels that later ones may touch are remembered."""
+    """Chooses colours batch by batch; parcels that later ones may touch are remembered.
 
-    def __init__(self, classes: LandClasses) -> None:
+    Args:
+        classes: of the parcels.
+        tops: of all batches, px.
+    """
+
+    def __init__(self, classes: LandClasses, tops: Sequence[float]) -> None:
         none = np.zeros(0, object), np.zeros(0, np.int64)
         self._palettes = {name: palette_of(name, classes) for name in classes.names}
         self._before = dict.fromkeys(classes.names, none)
+        # How far up this batch and all later ones reach.
+        self._reach = iter(np.minimum.accumulate(tops[::-1])[::-1] - NEIGHBOURHOOD)
 
     def colours(self, geometries: Geometries, names: npt.NDArray[Any]) -> Picture:
-        """(N, 3) uint8 of polygons; no batch lies above the one before."""
+        """(N, 3) uint8 of the polygons of the next batch."""
         colours = np.zeros((len(geometries), 3), np.uint8)
-        top = shapely.bounds(geometries)[:, 1].min(initial=np.inf) - NEIGHBOURHOOD
+        top = next(self._reach)
         for name, palette in self._palettes.items():
             rows = np.flatnonzero(names == name)
             polygons, chosen = self._before[name]
