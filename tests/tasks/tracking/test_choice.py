@@ -26,7 +26,7 @@ def test_only_its_own_option_imports_weights_and_biases() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("variable", "rank"), [("LOCAL_RANK", 1), ("RANK", 3), ("SLURM_PROCID", 2)])
+@pytest.mark.parametrize(("variable", "rank"), [("LOCAL_RANK", 1), ("NODE_RANK", 1), ("RANK", 3), ("SLURM_PROCID", 2)])
 def test_only_the_first_process_keeps_figures(
     variable: str, rank: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 from isagrsc2.tasks.tracking.no_tracker import NoTracker
 from isagrsc2.tasks.tracking.protocol import Tracker
 
-# Where torchrun, Lightning and SLURM say which process of several this is; the first that is set counts.
-_RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+# Where torchrun, SLURM and Lightning (machine and process on it) say which process of several this is: the first has 0 in all.
+_RANKS = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
 
 
 def choose_tracker(option: DictConfig) -> Tracker:
@@ -18,8 +18,7 @@ def choose_tracker(option: DictConfig) -> Tracker:
     Args:
         option: ``cfg.logger``.
     """
-    rank = next((os.environ[name] for name in _RANKS if name in os.environ), "0")
-    if int(rank) > 0:
+    if any(int(os.environ.get(name, "0")) > 0 for name in _RANKS):
         return NoTracker()
     tracker: Tracker = instantiate(option, _convert_="all")
     return tracker
