@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -8,28 +9,35 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from isagrsc2.export.coco import Coco, run_lengths
+from isagrsc2.scene.polygons import polygonise, rasterise_partition
 
 
 def test_runs_go_down_the_columns():
-    # Frame 3 rows x 4 columns; the window is columns 1 and 2, all rows:  . X X .   positions down the columns:
-    #                                                                     . . X .   column 1: 3, 4, 5; column 2: 6, 7, 8
-    #                                                                     . X . .   set are 3, 5, 6, 7
-    crop = np.array([[1, 1], [0, 1], [1, 0]], bool)
-    assert run_lengths(crop, (1, 0), (3, 4)) == [3, 1, 1, 3, 4]
+    # Frame 3 rows x 4 columns:  . X X .   positions down the columns:
+    #                            . . X .   column 1: 3, 4, 5; column 2: 6, 7, 8
+    #                            . . . .   set are 3, 6, 7
+    polygon = shapely.Polygon([(1, 0), (3, 0), (3, 2), (2, 2), (2, 1), (1, 1)])
+    assert run_lengths(np.array([polygon]), (3, 4)) == [[3, 1, 2, 2, 4]]
+    whole, last = shapely.box(0, 0, 4, 3), shapely.box(3, 0, 4, 3)
+    assert run_lengths(np.array([whole, last]), (3, 4)) == [[0, 12], [9, 3]]
+    assert run_lengths(np.zeros(0, object), (3, 4)) == []
 
 
 @given(
-    arrays.arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 6))),
+    arrays.arrays(np.int32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.integers(0, 3)),
     st.tuples(*[st.integers(0, 3)] * 4),
 )
-def test_runs_decode_to_the_mask(crop, margins):
+def test_runs_decode_to_the_masks(labels, margins):
     left, top, right, bottom = margins
-    frame = np.pad(crop, ((top, bottom), (left, right)))
-    counts = run_lengths(crop, (left, top), frame.shape)
-    assert sum(counts) == frame.size
-    encoded = rle.frPyObjects({"size": list(frame.shape), "counts": counts}, *frame.shape)
-    np.testing.assert_array_equal(rle.decode(encoded), frame)
-    assert encoded["counts"] == rle.encode(np.asfortranarray(frame.astype(np.uint8)))["counts"]
+    frame = np.pad(labels, ((top, bottom), (left, right)))
+    ids, polygons = polygonise(frame, (0, 0))  # several parts of one label are one row each
+    for number, polygon, counts in zip(ids, polygons, run_lengths(polygons, frame.shape), strict=True):
+        mask = rasterise_partition([1], [polygon], frame.shape, (0, 0))
+        assert (frame[mask > 0] == number).all()
+        assert sum(counts) == frame.size
+        encoded = rle.frPyObjects({"size": list(frame.shape), "counts": counts}, *frame.shape)
+        np.testing.assert_array_equal(rle.decode(encoded), mask)
+        assert encoded["counts"] == rle.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
 
 
 def test_masks_are_the_segments(make_result, labels, tmp_path):

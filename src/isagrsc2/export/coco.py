@@ -1,6 +1,5 @@
 """The parcels as annotations for object detection tools."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.export.json_file import strict_json
 from isagrsc2.export.result import SceneResult
 from isagrsc2.files import replacing
-from isagrsc2.scene.polygons import rasterise
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,13 @@ class Coco:
 
 
 def _annotations(segments: geopandas.GeoDataFrame, classes: LandClasses, shape: tuple[int, int]) -> Iterator[dict[str, Any]]:
-    names = ("geometry", "parcel_id", "p_cultivated", "score", "round")
+    names = ("parcel_id", "p_cultivated", "score", "round")
     categories = classes.positions(segments["class_name"])
-    rows = zip(categories, *(segments[name] for name in names), strict=True)
-    for category, polygon, parcel_id, p_cultivated, score, found in rows:
+    polygons = segments.geometry.to_numpy()
+    boxes, areas, runs = shapely.bounds(polygons).astype(np.int64), shapely.area(polygons), run_lengths(polygons, shape)
+    rows = zip(categories, *(segments[name] for name in names), boxes.tolist(), areas, runs, strict=True)
+    for category, parcel_id, p_cultivated, score, found, (x0, y0, x1, y1), area, counts in rows:
+        encoded = rle.frPyObjects({"size": list(shape), "counts": counts}, *shape)
         yield {
             "id": int(parcel_id),
             "image_id": 1,
@@ -60,39 +61,45 @@ def _annotations(segments: geopandas.GeoDataFrame, classes: LandClasses, shape: 
             "score": float(score),
             "p_cultivated": float(p_cultivated),
             "round": int(found),
-            **_mask(polygon, shape),
+            "segmentation": {"size": list(shape), "counts": encoded["counts"].decode("ascii")},
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "area": round(area),
         }
 
 
-def _mask(polygon: shapely.Geometry, shape: tuple[int, int]) -> dict[str, Any]:
-    """Members of an annotation that describe the mask."""
-    x0, y0, x1, y1 = (math.floor(polygon.bounds[0]), math.floor(polygon.bounds[1]), *map(math.ceil, polygon.bounds[2:]))
-    crop = rasterise([1], [polygon], (y1 - y0, x1 - x0), (x0, y0)) > 0  # (h, w)
-    encoded = rle.frPyObjects({"size": list(shape), "counts": run_lengths(crop, (x0, y0), shape)}, *shape)
-    return {
-        "segmentation": {"size": list(shape), "counts": encoded["counts"].decode("ascii")},
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "area": int(crop.sum()),
-    }
+def run_lengths(polygons: npt.NDArray[np.object_], shape: tuple[int, int]) -> list[list[int]]:
+    """COCO's uncompressed run lengths of polygons along pixel edges.
 
-
-def run_lengths(crop: npt.NDArray[np.bool_], offset: tuple[int, int], shape: tuple[int, int]) -> list[int]:
-    """COCO's uncompressed run lengths of a mask of which only a window is given.
+    Down a column of pixels a mask begins or ends where a horizontal edge crosses the column, and nowhere else.
 
     Args:
-        crop: (h, w) bool.
-        offset: x and y of the window in the frame.
-        shape: (H, W) of the frame.
+        polygons: (N,) Polygon or MultiPolygon, px of the frame, integer coordinates.
+        shape: (H, W) of the frame, which nothing reaches beyond.
 
     Returns:
-        lengths of the runs down the columns, the first of them zeros; they sum to H * W.
+        of every polygon the lengths of the runs down the columns, the first of them zeros; they sum to H * W.
     """
-    x0, y0 = offset
     height, width = shape
-    rows, columns = crop.shape
-    edges = np.diff(crop.astype(np.int8), axis=0, prepend=0, append=0).T  # (w, h + 1): 1 where a run starts, -1 after it
-    corner = (np.arange(columns) + x0)[:, None] * height + y0 + np.arange(rows + 1)  # (w, h + 1) position in the frame
-    starts, stops = corner[edges == 1], corner[edges == -1]
-    # A run that ends at the foot of a column goes on where the next column begins: that place is no change.
-    changes = np.union1d(np.setxor1d(starts, stops), [height * width])
-    return [int(length) for length in np.diff(changes, prepend=0)]
+    parts, polygon = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)  # (P, 2)
+    points = points.astype(np.int64)
+    along = np.flatnonzero((ring[1:] == ring[:-1]) & (points[1:, 1] == points[:-1, 1]))  # edges along x, (E,)
+    first = np.minimum(points[along, 0], points[along + 1, 0])
+    lengths = np.abs(points[along + 1, 0] - points[along, 0])
+    edge = np.repeat(np.arange(len(along)), lengths)
+    column = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    # Down the columns, place after place; the foot of a column is the head of the next.
+    place = column * height + points[along[edge], 1]
+    key = polygon[part[ring[along[edge]]]] * (height * width + 1) + place
+    keys, count = np.unique(key, return_counts=True)
+    changes = keys[count % 2 == 1]  # where two edges meet, inside stays inside
+    of, place = np.divmod(changes, height * width + 1)
+    runs = np.split(place, np.searchsorted(of, np.arange(1, len(polygons))))
+    return [_differences(places, height * width) for places in runs] if len(polygons) else []
+
+
+def _differences(places: npt.NDArray[np.int64], end: int) -> list[int]:
+    """Lengths between ascending places, from 0 to the end."""
+    lengths: list[int] = np.diff(places, prepend=0, append=end).tolist()
+    return lengths if lengths[-1] else lengths[:-1]
