@@ -36,7 +36,8 @@ def join(parts: Sequence[Part], size: tuple[int, int] = SIZE, min_area: float = 
 
 
 def burnt(parcels: Sequence[Stitched], size: tuple[int, int]) -> np.ndarray:
-    return rasterise(range(1, len(parcels) + 1), [parcel.polygon for parcel in parcels], (size[1], size[0]))
+    polygons = np.array([parcel.polygon for parcel in parcels], object)
+    return rasterise(np.arange(1, len(parcels) + 1), polygons, (size[1], size[0]))
 
 
 def same_partition(one: np.ndarray, two: np.ndarray) -> bool:

@@ -9,7 +9,7 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from isagrsc2.export.coco import Coco, run_lengths
-from isagrsc2.scene.polygons import polygonise, rasterise_partition
+from isagrsc2.scene.polygons import polygonise, rasterise
 
 
 def test_runs_go_down_the_columns():
@@ -32,7 +32,7 @@ def test_runs_decode_to_the_masks(labels, margins):
     frame = np.pad(labels, ((top, bottom), (left, right)))
     ids, polygons = polygonise(frame, (0, 0))  # several parts of one label are one row each
     for number, polygon, counts in zip(ids, polygons, run_lengths(polygons, frame.shape), strict=True):
-        mask = rasterise_partition([1], [polygon], frame.shape, (0, 0))
+        mask = rasterise([1], [polygon], frame.shape, (0, 0))
         assert (frame[mask > 0] == number).all()
         assert sum(counts) == frame.size
         encoded = rle.frPyObjects({"size": list(frame.shape), "counts": counts}, *frame.shape)

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from rasterio.features import rasterize
 
-from isagrsc2.scene.polygons import polygonise, rasterise, rasterise_partition
+from isagrsc2.scene.polygons import polygonise, rasterise
 
 LABELS = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
 OFFSETS = st.tuples(st.integers(-50, 5000), st.integers(-50, 5000))
@@ -52,18 +54,9 @@ def test_nothing() -> None:
     assert not rasterise(ids, polygons, (3, 3)).any()
 
 
-def test_where_polygons_overlap_the_later_wins() -> None:
-    burnt = rasterise([4, 9], [shapely.box(0, 0, 3, 1), shapely.box(2, 0, 4, 1)], (1, 5))
-    assert burnt.tolist() == [[4, 4, 9, 9, 0]]
-
-
-def test_a_pixel_belongs_to_the_polygon_with_its_centre() -> None:
-    # From x = 0.6 to x = 2.4: the centre 0.5 is out, 1.5 is in, 2.5 is out.
-    assert rasterise([1], [shapely.box(0.6, 0, 2.4, 1)], (1, 4)).tolist() == [[0, 1, 0, 0]]
-
-
 def test_a_window_shows_its_part() -> None:
-    assert rasterise([1], [shapely.box(10, 10, 12, 12)], (3, 3), offset=(11, 9)).tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0]]
+    box = np.array([shapely.box(10, 10, 12, 12)])
+    assert rasterise(np.ones(1, int), box, (3, 3), offset=(11, 9)).tolist() == [[0, 0, 0], [1, 0, 0], [1, 0, 0]]
 
 
 def test_large_labels_survive() -> None:
@@ -100,10 +93,14 @@ def test_a_partition_is_burnt_the_same_in_any_window(
         :-1
     ]
     window = offset[0] + dx, offset[1] + dy
-    expected = rasterise(ids, polygons, (height, width), window)
-    assert np.array_equal(rasterise_partition(ids, polygons, (height, width), window), expected)
-    assert rasterise_partition(ids, polygons, (height, width), window).dtype == np.int32
+    burnt = rasterise(ids, polygons, (height, width), window)
+    expected = np.zeros((height, width), np.int32)
+    if len(ids):
+        pairs = zip(polygons, ids.tolist(), strict=True)
+        rasterize(pairs, out=expected, transform=Affine.translation(*window))
+    assert np.array_equal(burnt, expected)
+    assert burnt.dtype == np.int32
 
 
 def test_an_empty_partition() -> None:
-    assert not rasterise_partition(np.zeros(0, int), np.zeros(0, object), (2, 3)).any()
+    assert not rasterise(np.zeros(0, int), np.zeros(0, object), (2, 3)).any()

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from isagrsc2.scene.polygons import rasterise_partition
+from isagrsc2.scene.polygons import rasterise
 
 Bounds = tuple[int, int, int, int]
 Geometries = npt.NDArray[np.object_]
@@ -55,7 +55,7 @@ def cut_by_edge(part: Part, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
 def labels_of(part: Part, frame: Bounds) -> Labels:
     """Labels (row + 1) of a part inside a frame."""
     numbers = np.arange(1, len(part.polygons) + 1)
-    return rasterise_partition(numbers, part.polygons, (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
+    return rasterise(numbers, part.polygons, (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
 
 
 def common(one: Bounds, two: Bounds) -> Bounds:

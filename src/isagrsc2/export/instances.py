@@ -21,7 +21,7 @@ from isagrsc2.export.result import SceneResult
 from isagrsc2.files import replacing, scratch
 from isagrsc2.options import check_choice, check_whole
 from isagrsc2.parcels.row_groups import Batches
-from isagrsc2.scene.polygons import rasterise_partition
+from isagrsc2.scene.polygons import rasterise
 
 # What loses nothing and every GDAL reads.
 COMPRESSIONS = ("NONE", "DEFLATE", "LZW", "ZSTD")
@@ -99,7 +99,7 @@ def _burn_batch(segments: geopandas.GeoDataFrame, window: Window, labels: npt.ND
     right, bottom = window.col_off + window.width, window.row_off + window.height
     rows = np.flatnonzero((x0 < right) & (x1 > window.col_off) & (y0 < bottom) & (y1 > window.row_off))
     ids = segments["parcel_id"].to_numpy()[rows]
-    burnt = rasterise_partition(ids, polygons[rows], labels.shape, (window.col_off, window.row_off))
+    burnt = rasterise(ids, polygons[rows], labels.shape, (window.col_off, window.row_off))
     np.maximum(labels, burnt, out=labels)
 
 

@@ -4,8 +4,6 @@ A label raster is (H, W) int32, 0 where nothing is. Polygons run along pixel edg
 [c, c + 1] x [r, r + 1] of the frame.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import rasterio.features
@@ -48,34 +46,9 @@ def polygonise(labels: Labels, offset: tuple[int, int] = (0, 0)) -> tuple[npt.ND
 
 
 def rasterise(
-    ids: Sequence[int] | npt.NDArray[np.integer],
-    polygons: Sequence[shapely.Geometry] | Geometries,
-    shape: tuple[int, int],
-    offset: tuple[int, int] = (0, 0),
-) -> Labels:
-    """Burn polygons into a label raster; where polygons overlap, the later one wins.
-
-    Args:
-        ids: (N,) labels > 0.
-        polygons: (N,) in a frame whose pixel edges are whole numbers.
-        shape: (H, W) of the result.
-        offset: x and y of the result's upper left corner in the polygons' frame.
-
-    Returns:
-        (H, W) int32; a pixel belongs to the polygon that holds its centre.
-    """
-    if len(ids) == 0:
-        return np.zeros(shape, np.int32)
-    pairs = zip(polygons, (int(value) for value in ids), strict=True)
-    return rasterio.features.rasterize(
-        pairs, out_shape=shape, transform=Affine.translation(offset[0], offset[1]), dtype="int32"
-    )
-
-
-def rasterise_partition(
     ids: npt.NDArray[np.integer], polygons: Geometries, shape: tuple[int, int], offset: tuple[int, int] = (0, 0)
 ) -> Labels:
-    """Burn pixel-exact polygons that do not overlap; the same as ``rasterise``, many times faster.
+    """Burn pixel-exact polygons that do not overlap; the same as GDAL's, many times faster.
 
     Every vertical edge of an outline adds its label to all that lies right of it, or takes it away again, so the cost is that
     of the outlines and of one sum over the raster.
