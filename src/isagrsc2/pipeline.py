@@ -36,8 +36,8 @@ from isagrsc2.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
-# Parts in memory while tiles are stitched; one of 1024 px takes some 1.3 MB.
-_PARTS_AT_HAND = 128
+# Parts in memory while tiles are stitched: those around a tile and around the next; one of 1024 px takes 1 to 3 MB.
+_PARTS_AT_HAND = 16
 
 # From so many tiles on it pays to start processes that join them.
 _MANY_TILES = 64
@@ -288,7 +288,7 @@ class _PartLoader:
 
     @cached_property
     def _read(self) -> Callable[[int], Part]:
-        # A tile, those around it and all between are at hand; of very wide scenes parts are read again for the next row.
+        # A tile, those around it and all between are at hand; of wide scenes parts are read again for the next row.
         width = sum(tile.bounds[1] == 0 for tile in self.tiles)
 
         @lru_cache(maxsize=min(2 * width + 3, _PARTS_AT_HAND))
