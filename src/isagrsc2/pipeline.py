@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -83,6 +84,11 @@ class Method:
     def scene_tiling(self) -> Tiling:
         """How the raster is cut, scene px: enlarged, tiles have the size that ``tiling`` says."""
         return self.tiling.enlarged_by(self.superres.scale)
+
+
+def tiles_of(scene: Scene, method: Method) -> list[Tile]:
+    """The tiles that answer for any of the scene's region, row by row."""
+    return [tile for tile in method.scene_tiling.tiles(scene.width, scene.height) if scene.region.touches(tile.core)]
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,7 @@ def segment_tiles(
         EngineError: the engine cannot go on; the parts of finished tiles are there.
     """
     watch = Stopwatch()
-    tiles = method.scene_tiling.tiles(scene.width, scene.height)
+    tiles = tiles_of(scene, method)
     todo = [tile for tile in tiles if not store.holds(tile)]
     tell = announce(todo, [tile for tile in tiles if store.holds(tile)])
     lost: dict[str, Lost[Tile]] = {}
@@ -217,7 +223,7 @@ def stitch_parts(
         Tables with ``SEGMENT_COLUMNS``, all unclassified; pixel-exact polygons, scene px, from the scene's top to its bottom.
         At least one; only the sole one may be without rows.
     """
-    tiles = method.scene_tiling.tiles(scene.width, scene.height)
+    tiles = tiles_of(scene, method)
     load = _PartLoader(tiles, store, frozenset(parts.lost))
     bounds = [(tile.bounds, tile.core_bounds) for tile in tiles]
     size = scene.width, scene.height
@@ -289,7 +295,7 @@ class _PartLoader:
     @cached_property
     def _read(self) -> Callable[[int], Part]:
         # A tile, those around it and all between are at hand; of wide scenes parts are read again for the next row.
-        width = sum(tile.bounds[1] == 0 for tile in self.tiles)
+        width = max(Counter(tile.row for tile in self.tiles).values())
 
         @lru_cache(maxsize=min(2 * width + 3, _PARTS_AT_HAND))
         def read(number: int) -> Part:

@@ -18,8 +18,9 @@ class Otherwise:
         return [SceneFile("otherwise", Path("otherwise.tif"), "auto", NoStretch())]
 
 
-def files(path, bands="auto") -> list[SceneFile]:
-    return list(Files(path, bands, NoStretch(), Otherwise()).sources())
+def files(path, bands="auto", **options) -> list[SceneFile]:
+    habits = {"crs": "none", "gcp_tolerance": 0.5, "aoi": "none", "mosaic": False, "mosaic_snap": 0.01, "assets": "auto"}
+    return list(Files(path=path, bands=bands, **(habits | options), stretch=NoStretch(), otherwise=Otherwise()).sources())
 
 
 def paths(path) -> list[str]:

@@ -18,7 +18,7 @@ def test_a_plan_says_tiles_and_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     # 50 Mpx: 0.4 bytes of each are 20 MB, 4 are 200 MB.
     assert plan(scene, tiles, [], tmp_path) == f"10000 x 5000 px in 50 tiles; needs 20 MB to 200 MB of disk, {room}"
     assert "50 tiles, 12 of them done before;" in plan(scene, tiles[12:], tiles[:12], tmp_path)
-    assert "in 1 tile;" in plan(scene, tiles[:1], [], tmp_path)
+    assert "in 1 tile; needs 400 kB to 4.0 MB of disk" in plan(scene, tiles[:1], [], tmp_path)
 
 
 def test_the_time_left_is_guessed_once_without_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:

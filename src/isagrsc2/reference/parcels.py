@@ -11,6 +11,7 @@ import shapely
 
 from isagrsc2.errors import InputError
 from isagrsc2.scene.burning import Burner
+from isagrsc2.scene.vector_file import extent
 
 # Two parcels that share less than this, px², merely touch: hand-drawn borders are never exact.
 TOUCHING = 1.0
@@ -109,11 +110,6 @@ def reference_from_polygons(
         areas_only=False,
         unlabelled=(),
     )
-
-
-def extent(bounds: Iterable[float]) -> str:
-    """Bounds as people read them."""
-    return ", ".join(f"{bound:.8g}" for bound in bounds)
 
 
 def _clip(polygons: npt.NDArray[np.object_], scene: shapely.Polygon) -> npt.NDArray[np.object_]:

@@ -9,9 +9,10 @@ from isagrsc2.reference.deepglobe import is_image, mask_of
 from isagrsc2.reference.label_raster import read_label_raster
 from isagrsc2.reference.land_cover import is_land_cover_mask, read_land_cover_mask
 from isagrsc2.reference.parcels import NoReferenceError, Reference, reference_from_polygons
-from isagrsc2.reference.vector_file import is_vector_file, read_vector_file
+from isagrsc2.reference.vector_file import read_vector_file
 from isagrsc2.reference.via import is_via, via_polygons
 from isagrsc2.scene.raster import Scene
+from isagrsc2.scene.vector_file import is_vector_file
 
 # Endings of the files that a folder of references is searched for, in this order.
 _SEARCHED = (".parquet", ".geoparquet", ".gpkg", ".geojson", ".json", ".shp", ".fgb", ".tif", ".png")

@@ -17,6 +17,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from isagrsc2.errors import InputError
+from isagrsc2.scene.georeference import STORED, Georeference
+from isagrsc2.scene.region import EVERYWHERE, Region
 from isagrsc2.scene.stretch import Stretch
 
 # Long side, in px, of the overview on which the stretch is measured.
@@ -52,9 +54,18 @@ class Scene:
             the raster has none.
         crs: coordinate reference system, or None; None also where the raster has one but no place in it (no transform).
         bands: the three bands read as red, green, blue, from 1.
+        georeference: where transform and CRS are from.
+        region: the part that counts.
     """
 
-    def __init__(self, dataset: rasterio.DatasetReader, bands: tuple[int, int, int], stretch: Stretch) -> None:
+    def __init__(
+        self,
+        dataset: rasterio.DatasetReader,
+        bands: tuple[int, int, int],
+        stretch: Stretch,
+        georeference: Georeference = STORED,
+        region: Region = EVERYWHERE,
+    ) -> None:
         self._dataset = dataset
         self._stretch = stretch
         self._palette = _palette(dataset)
@@ -62,9 +73,16 @@ class Scene:
         self.name = self.path.stem
         self.width = int(dataset.width)
         self.height = int(dataset.height)
-        self.transform: Affine = dataset.transform
-        self.crs: CRS | None = None if self.transform.is_identity else dataset.crs
+        self.transform: Affine
+        self.crs: CRS | None
+        self.transform, self.crs = georeference.of(dataset)
         self.bands = bands
+        self.georeference = georeference
+        self.region = region
+
+    def limited_to(self, region: Region) -> "Scene":
+        """The same scene of which only a part counts; this one is not used any more."""
+        return Scene(self._dataset, self.bands, self._stretch, self.georeference, region)
 
     def read(
         self, window: Window | None = None, out_shape: tuple[int, int] | None = None
@@ -77,14 +95,19 @@ class Scene:
                 not the window); the window's own size by default.
 
         Returns:
-            image (H, W, 3) uint8 RGB, stretched, 0 where not valid; valid (H, W) bool.
+            image (H, W, 3) uint8 RGB, stretched, 0 where not valid; valid (H, W) bool, False outside of the region.
 
         Raises:
             InputError: the file breaks off or is damaged.
         """
+        whole = Window(0, 0, self.width, self.height) if window is None else window
+        if not self.region.touches(whole):
+            shape = (int(whole.height), int(whole.width)) if out_shape is None else out_shape
+            return np.zeros((*shape, 3), np.uint8), np.zeros(shape, bool)
         raw, present = _read_raw(self._dataset, self.bands, self._palette, window, out_shape, Resampling.average)
         # GDAL's rule for nodata: a pixel is missing when all its bands are. One band may hold the value by chance.
         valid: npt.NDArray[np.bool_] = np.any(present, axis=-1)
+        self.region.mask(valid, whole)
         image = self._stretch.apply(raw)
         image[~valid] = 0
         return image, valid
@@ -100,10 +123,10 @@ class Scene:
         self.close()
 
     def __reduce__(self) -> tuple[Callable[..., "Scene"], tuple[Any, ...]]:
-        return _reopen, (self.path, self.bands, self._stretch)
+        return _reopen, (self.path, self.bands, self._stretch, self.georeference, self.region)
 
 
-def open_scene(path: Path, bands: Sequence[int] | str, stretch: StretchMeasure) -> Scene:
+def open_scene(path: Path, bands: Sequence[int] | str, stretch: StretchMeasure, georeference: Georeference = STORED) -> Scene:
     """Open a raster and measure its stretch on an overview.
 
     Args:
@@ -111,11 +134,12 @@ def open_scene(path: Path, bands: Sequence[int] | str, stretch: StretchMeasure) 
         bands: three band numbers from 1 (one is repeated), or ``"auto"``: the first three, or the only one repeated, alpha
             left out. Alpha can be asked for by its number: four-band images often call near infrared so.
         stretch: how to bring the values to 8 bit.
+        georeference: where it lies.
 
     Raises:
         InputError: not a raster, damaged, empty, too small, or the bands do not fit.
     """
-    dataset = _open(path)
+    dataset = open_dataset(path)
     try:
         chosen = choose_bands(path, _data_bands(dataset) if bands == "auto" else dataset.indexes, bands)
         height, width = dataset.height, dataset.width
@@ -127,7 +151,8 @@ def open_scene(path: Path, bands: Sequence[int] | str, stretch: StretchMeasure) 
         raw, present = _read_raw(dataset, chosen, _palette(dataset), None, shape, Resampling.nearest)
         # The nodata value that stands in one band of a valid pixel is no brightness.
         complete = np.all(present, axis=-1)
-        return Scene(dataset, chosen, stretch.measure(raw, complete if complete.any() else np.any(present, axis=-1)))
+        measured = stretch.measure(raw, complete if complete.any() else np.any(present, axis=-1))
+        return Scene(dataset, chosen, measured, georeference)
     except BaseException:
         dataset.close()
         raise
@@ -162,13 +187,17 @@ def choose_bands(path: Path, available: Sequence[int], bands: Sequence[int] | st
     return numbers[0], numbers[1], numbers[2]
 
 
-def _open(path: Path) -> rasterio.DatasetReader:
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check scene.path.")
-    if path.stat().st_size == 0 and path.is_file():
-        raise InputError(f"{path} is empty (0 bytes); replace the file.")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{path} cannot be read: no permission; change its owner or mode.")
+def open_dataset(path: Path | str) -> rasterio.DatasetReader:
+    """Open a raster with GDAL.
+
+    Args:
+        path: the file; text for what GDAL reads elsewhere (``/vsicurl/https://...``).
+
+    Raises:
+        InputError: not a raster, damaged or empty.
+    """
+    if not str(path).startswith("/vsi"):
+        _check_readable(Path(path))
     try:
         with warnings.catch_warnings():
             # A photograph has no georeference: that is meant, and said in the summary.
@@ -184,6 +213,15 @@ def _open(path: Path) -> rasterio.DatasetReader:
         dataset.close()
         raise InputError(f"{path} holds no bands of its own ({subsets} subdatasets); convert the one you need to GeoTIFF.")
     return dataset
+
+
+def _check_readable(path: Path) -> None:
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check scene.path.")
+    if path.stat().st_size == 0 and path.is_file():
+        raise InputError(f"{path} is empty (0 bytes); replace the file.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} cannot be read: no permission; change its owner or mode.")
 
 
 def _data_bands(dataset: rasterio.DatasetReader) -> list[int]:
@@ -241,5 +279,5 @@ def _read_raw(
     return np.moveaxis(raw[order], 0, -1), present
 
 
-def _reopen(path: Path, bands: tuple[int, int, int], stretch: Stretch) -> Scene:
-    return Scene(_open(path), bands, stretch)
+def _reopen(path: Path, bands: tuple[int, int, int], stretch: Stretch, georeference: Georeference, region: Region) -> Scene:
+    return Scene(open_dataset(path), bands, stretch, georeference, region)

@@ -1,8 +1,9 @@
 """Where scenes come from: files named by the user, or farmland drawn from a seed."""
 
 import glob
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +16,12 @@ from rasterio.errors import CRSError
 
 from isagrsc2.errors import InputError
 from isagrsc2.files import replacing
-from isagrsc2.options import check_whole
+from isagrsc2.options import check_number, check_whole
+from isagrsc2.scene import stac
+from isagrsc2.scene.area_of_interest import NONE, Area, NoArea, read_area
 from isagrsc2.scene.farmland import FarmlandStyle, draw_farmland
+from isagrsc2.scene.mosaic import write_mosaic
+from isagrsc2.scene.placing import AsStored, FindPlace, Placing
 from isagrsc2.scene.polygons import polygonise
 from isagrsc2.scene.raster import Scene, StretchMeasure, open_scene
 
@@ -66,12 +71,16 @@ class SceneFile:
         path: the file.
         bands: see ``open_scene``.
         stretch: see ``open_scene``.
+        placing: finds out where it lies.
+        area: limits it.
     """
 
     name: str
     path: Path
     bands: Sequence[int] | str
     stretch: StretchMeasure
+    placing: Placing = field(default_factory=AsStored)
+    area: Area = field(default_factory=NoArea)
 
     @property
     def origin(self) -> str:
@@ -79,19 +88,78 @@ class SceneFile:
         return str(self.path)
 
     def identity(self) -> dict[str, Any]:
-        """File, size and time of change; bands and stretch."""
-        state = self.path.stat() if self.path.exists() else None
+        """Files, their size and time of change; bands and stretch; how it is placed and limited."""
         return {
-            "path": str(self.path.resolve()),
-            "size": state.st_size if state else 0,
-            "changed": state.st_mtime_ns if state else 0,
+            **self._state(),
             "bands": list(self.bands) if not isinstance(self.bands, str) else self.bands,
             "stretch": repr(self.stretch),
+            **self.placing.identity(),
+            **self.area.identity(),
         }
 
-    def open(self, folder: Path) -> tuple[Scene, str]:  # noqa: ARG002
-        """Open the file where it lies."""
-        return open_scene(self.path, self.bands, self.stretch), "none"
+    def open(self, folder: Path) -> tuple[Scene, str]:
+        """Open the file where it lies, or the virtual raster that is made of it."""
+        path, georeference = self.placing.place(self._raster(folder), folder, self.name)
+        scene = open_scene(path, self.bands, self.stretch, georeference)
+        try:
+            return scene.limited_to(self.area.region(scene, folder)), "none"
+        except BaseException:
+            scene.close()
+            raise
+
+    def _state(self) -> dict[str, Any]:
+        """Which pixels there are, plain types."""
+        return _state(self.path)
+
+    def _raster(self, folder: Path) -> Path:  # noqa: ARG002
+        """The raster; the folder takes it if it has to be made."""
+        return self.path
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneMosaic(SceneFile):
+    """Adjoining rasters that are one scene; ``path`` is the folder they lie in.
+
+    Attributes:
+        tiles: the rasters.
+        snap: see ``write_mosaic``.
+    """
+
+    tiles: Sequence[Path]
+    snap: float
+
+    def _state(self) -> dict[str, Any]:
+        return {"tiles": [_state(tile) for tile in self.tiles]}
+
+    def _raster(self, folder: Path) -> Path:
+        path = folder / f"{self.name}.vrt"
+        write_mosaic([tile.absolute() for tile in self.tiles], path, self.snap)
+        return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneItem(SceneFile):
+    """A STAC item; ``path`` is its JSON file.
+
+    Attributes:
+        assets: see ``find_assets``.
+    """
+
+    assets: Sequence[str] | str
+
+    def _state(self) -> dict[str, Any]:
+        """Of assets elsewhere nothing is known but their names, without what signs them for an hour."""
+        try:
+            names = stac.find_assets(self.path, self.assets)
+        except InputError:  # told when it is opened
+            names = []
+        rasters = [Path(name.partition("?")[0] if name.startswith("/vsi") else name) for name in names]
+        return {"assets": [_state(raster) for raster in rasters]}
+
+    def _raster(self, folder: Path) -> Path:
+        path = folder / f"{self.name}.vrt"
+        stac.write_stacked(stac.find_assets(self.path, self.assets), self.path, path)
+        return path
 
 
 @dataclass(frozen=True)
@@ -207,12 +275,24 @@ class Files:
         path: a file, a folder, a glob, or a list of these; an empty list for ``otherwise``. A name of digits only arrives
             as a number.
         bands: see ``open_scene``; a single number stands for a list of it.
+        crs: see ``FindPlace``.
+        gcp_tolerance: see ``FindPlace``.
+        aoi: see ``read_area``.
+        mosaic: whether all files together are one scene.
+        mosaic_snap: see ``write_mosaic``.
+        assets: of STAC items, see ``find_assets``.
         stretch: see ``open_scene``.
         otherwise: what is segmented where no path is given.
     """
 
     path: str | int | Sequence[str | int] | None
     bands: Sequence[int] | str | int | None
+    crs: str
+    gcp_tolerance: float
+    aoi: str
+    mosaic: bool
+    mosaic_snap: float
+    assets: Sequence[str] | str
     stretch: StretchMeasure
     otherwise: Sources
 
@@ -220,18 +300,37 @@ class Files:
         """The files, in the order given, each once.
 
         Raises:
-            InputError: a folder or a glob holds no image; a path is empty; the bands are neither a name nor numbers.
+            InputError: a folder or a glob holds no image; a path is empty; the bands are neither a name nor numbers; the area
+                of interest cannot be used; an option does not apply.
         """
         given = list(self.path) if isinstance(self.path, Sequence) and not isinstance(self.path, str) else [self.path]
+        if not isinstance(self.mosaic, bool):
+            raise InputError(f"scene.mosaic={self.mosaic} does not fit; give true or false.")
+        check_number("scene.mosaic_snap", self.mosaic_snap, 0, 0.5)
         if not given:
+            self._refuse_idle({"aoi": self.aoi != NONE, "crs": self.crs != NONE, "mosaic": self.mosaic}, "scene.path=PATH")
             return self.otherwise.sources()
         bands = [self.bands] if isinstance(self.bands, int) else self.bands
         if not isinstance(bands, Sequence):
             raise InputError(f"scene.bands={bands} is not understood; give `auto`, or numbers like scene.bands=[4,3,2].")
         # The same file may be given in several ways; links to it are files of their own.
         paths = list({path.absolute(): path for one in given for path in find_rasters(one)}.values())
-        names = distinct_names(paths)
-        return [SceneFile(name, path, bands, self.stretch) for name, path in zip(names, paths, strict=True)]
+        how = (bands, self.stretch, FindPlace(str(self.crs), self.gcp_tolerance), read_area(str(self.aoi)))
+        if not any(stac.is_item_file(path) for path in paths) or self.mosaic:
+            self._refuse_idle({"assets": self.assets != stac.AUTO}, "scene.path=item.json, a STAC item")
+        if self.mosaic:
+            folder = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+            return [SceneMosaic(folder.name or "mosaic", folder, *how, tiles=paths, snap=self.mosaic_snap)]
+        return [
+            SceneItem(name, path, *how, assets=self.assets) if stac.is_item_file(path) else SceneFile(name, path, *how)
+            for name, path in zip(distinct_names(paths), paths, strict=True)
+        ]
+
+    def _refuse_idle(self, given: dict[str, bool], needs: str) -> None:
+        """An option that would do nothing was meant for something."""
+        for name, is_given in given.items():
+            if is_given:
+                raise InputError(f"scene.{name}={getattr(self, name)} applies only to {needs}; leave it out, or give that.")
 
 
 def find_rasters(entry: str | int | None) -> list[Path]:
@@ -277,3 +376,13 @@ def distinct_names(paths: Sequence[Path]) -> list[str]:
             number += 1
         names.append(unique)
     return names
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """A file, its size and time of change."""
+    state = path.stat() if path.exists() else None
+    return {
+        "path": str(path.resolve()),
+        "size": state.st_size if state else 0,
+        "changed": state.st_mtime_ns if state else 0,
+    }

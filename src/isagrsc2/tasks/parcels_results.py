@@ -10,15 +10,19 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+from affine import Affine
+from rasterio.crs import CRS
 
 from isagrsc2.classification.land_classes import LandClasses
 from isagrsc2.errors import InputError
 from isagrsc2.export.segments import FILE as SEGMENTS
+from isagrsc2.scene.georeference import STORED, Georeference, Placed
 from isagrsc2.scene.raster import Scene, StretchMeasure, open_scene
+from isagrsc2.scene.region import EVERYWHERE, Region, read_region
 
 COLUMNS = ("class_name", "round", "geometry")
 # Of ``metrics.json``: of the scene, and of the run.
-_SCENE = ("name", "path", "width", "height", "crs", "transform", "bands")
+_SCENE = ("name", "path", "width", "height", "crs", "transform", "georeference", "bands", "area_of_interest")
 _FIGURES = ("parcels", "classes", "land_classes", "tiles", "seconds", "memory_mb")
 # Inside an evaluation: the same scenes in shifted tiles. No results of their own.
 SHIFTED_TILES = "shifted_tiles"
@@ -32,7 +36,7 @@ class Result:
 
     Attributes:
         folder: it was read from.
-        scene: what its ``metrics.json`` says of the image: name, path, width, height, crs, transform, bands.
+        scene: what its ``metrics.json`` says of the image: name, path, width, height, crs, transform, bands, ...
         figures: everything its ``metrics.json`` says.
         segments: pixel-exact polygons, scene px; at least ``COLUMNS``.
     """
@@ -64,7 +68,7 @@ class Result:
 
     @contextmanager
     def open(self, stretch: StretchMeasure) -> Iterator[Scene]:
-        """Open the image.
+        """Open the image, of which only what was segmented counts.
 
         Raises:
             InputError: it is gone, or has become another one.
@@ -72,9 +76,26 @@ class Result:
         path = Path(self.scene["path"])
         if not path.exists():
             raise InputError(f"{path}, of which {self.folder} was made, does not exist any more; put it back.")
-        with open_scene(path, self.scene["bands"], stretch) as scene:
+        with open_scene(path, self.scene["bands"], stretch, self._georeference()) as scene:
             self._check_same(scene)
-            yield scene
+            yield scene.limited_to(self._region())
+
+    def _georeference(self) -> Georeference:
+        """That of the image, or, where it does not say, what was found out when it was segmented."""
+        if self.scene["georeference"] == "stored":
+            return STORED
+        return Placed(Affine(*self.scene["transform"]), CRS.from_user_input(self.scene["crs"]))
+
+    def _region(self) -> Region:
+        """The area of interest."""
+        if self.scene["area_of_interest"] is None:
+            return EVERYWHERE
+        try:
+            return read_region(self.folder)
+        except Exception as error:  # pyarrow and geopandas each raise kinds of their own for damaged files
+            reason = str(error).splitlines()[0].rstrip(".")
+            file = self.folder / self.scene["area_of_interest"]
+            raise InputError(f"{file} cannot be read ({reason}); run `segment.py` again.") from None
 
     def _check_same(self, scene: Scene) -> None:
         """Check size, georeference and extent."""

@@ -193,10 +193,11 @@ class ParcelsSubject:
                 "there is nothing to compare with subject.reference: synthetic scenes bring their own; give "
                 "subject.predictions=FOLDER of finished runs, or scene.path=PATH of images to segment."
             )
-        failed = segment_scenes(self.segmentation, folder, NoTracker()).failed
-        for origin, error in failed.items():
+        segmented = segment_scenes(self.segmentation, folder, NoTracker())
+        for origin, error in segmented.failed.items():
             (skipped if isinstance(error, NoReferenceError) else refused)[origin] = str(error)
-        return [folder / source.name for source in sources if source.origin not in failed]
+        without = segmented.failed.keys() | segmented.outside.keys()
+        return [folder / source.name for source in sources if source.origin not in without]
 
     def _compare_all(self, results: Sequence[Result], refused: dict[str, str], skipped: dict[str, str]) -> list[Evaluated]:
         """The scenes that can be compared; the others are added to ``refused`` or ``skipped``."""

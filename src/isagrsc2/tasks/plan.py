@@ -7,8 +7,8 @@ from pathlib import Path
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.tiling import Tile
 
-# Bytes of parts and results per px of the scene, from what large fields leave to what the smallest parcels leave: measured
-# on aerial images with `segmenter=compact` (0.4) and on drawn farmland with `segmenter=regions` (3).
+# Bytes of parts and results per px that tiles answer for, from what large fields leave to what the smallest parcels leave:
+# measured on aerial images with `segmenter=compact` (0.4) and on drawn farmland with `segmenter=regions` (3).
 BYTES_PER_PX = (0.4, 4.0)
 # Tiles and seconds after which the time of the others is guessed: the first tile of a process takes longer.
 _TILES, _SECONDS = 4, 20.0
@@ -25,7 +25,8 @@ def plan(scene: Scene, todo: list[Tile], done: list[Tile], folder: Path) -> str:
     """
     tiles = f"{len(todo) + len(done)} tiles" if len(todo) + len(done) > 1 else "1 tile"
     before = f", {len(done)} of them done before" if done else ""
-    low, high = (scene.width * scene.height * share for share in BYTES_PER_PX)
+    cores = sum(tile.core.width * tile.core.height for tile in todo + done)
+    low, high = (cores * share for share in BYTES_PER_PX)
     free = shutil.disk_usage(folder).free
     room = "" if free > high else " (MAY NOT BE ENOUGH)"
     return (

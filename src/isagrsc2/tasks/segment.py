@@ -32,8 +32,9 @@ from isagrsc2.options import check_number, check_whole
 from isagrsc2.parcels.row_groups import Batches, write_row_groups
 from isagrsc2.parcels.table import to_parcels
 from isagrsc2.parts import PartStore
-from isagrsc2.pipeline import Parts, classify, coverage_by_round, segment_tiles, stitch_parts
+from isagrsc2.pipeline import Parts, classify, coverage_by_round, segment_tiles, stitch_parts, tiles_of
 from isagrsc2.reference.reading import read_reference
+from isagrsc2.scene.area_of_interest import OutsideAreaError
 from isagrsc2.scene.raster import Scene
 from isagrsc2.scene.sources import Source
 from isagrsc2.scene.tiling import Tile
@@ -76,11 +77,13 @@ class Segmented:
         coverage: share of the valid pixels that is covered after the last round, of every scene that could be segmented.
         failed: of the others, by what a person would call them, the reason.
         gaps: of those with lost tiles, by what a person would call them, one line for each lost tile.
+        outside: of those the area of interest does not touch, by what a person would call them, what was said.
     """
 
     coverage: list[float]
     failed: dict[str, InputError]
     gaps: dict[str, list[str]]
+    outside: dict[str, InputError]
 
 
 def segment(cfg: DictConfig) -> float:
@@ -128,18 +131,20 @@ def segment_scenes(cfg: DictConfig, output: Path, tracker: Tracker) -> Segmented
         tracker: is started, told of every scene, and finished.
 
     Raises:
-        InputError: the only scene cannot be used, or an option does not fit.
+        InputError: the only scene cannot be used, an option does not fit, or the area of interest touches no scene.
         EngineError: nothing more can be computed.
         SystemExit: with 130, when interrupted by Ctrl-C.
     """
     _check(cfg)
     sources = instantiate(cfg.scene, _convert_="all").sources()
     run = _prepare(cfg, tracker)
-    segmented = Segmented([], {}, {})
+    segmented = Segmented([], {}, {}, {})
     try:
         with closing(run.engine):
             for source in sources:
                 _add_scene(source, run, output / source.name, segmented, only=len(sources) == 1)
+        if len(segmented.outside) == len(sources):
+            raise InputError(f"scene.aoi={cfg.scene.aoi} touches none of {len(sources)} scenes; check that its CRS is right.")
     except KeyboardInterrupt:
         logger.error("interrupted; the same command with output_dir=%s goes on.", cfg.output_dir)
         sys.exit(_INTERRUPTED)
@@ -149,9 +154,15 @@ def segment_scenes(cfg: DictConfig, output: Path, tracker: Tracker) -> Segmented
 
 
 def _add_scene(source: Source, run: _Run, folder: Path, segmented: Segmented, *, only: bool) -> None:
-    """Segment a scene and note what became of it; a bad one is an error where it is the only one."""
+    """Segment a scene and note what became of it; one that cannot be used is an error where it is the only one."""
     try:
         metrics = _segment_scene(source, run, folder)
+    except OutsideAreaError as error:
+        segmented.outside[source.origin] = error
+        if only:
+            raise
+        logger.info("%s: skipped, the area of interest does not touch it", source.name)
+        return
     except InputError as error:
         segmented.failed[source.origin] = error
         if only or isinstance(error, EngineError):
@@ -212,7 +223,7 @@ def _fill(source: Source, run: _Run, folder: Path) -> dict[str, Any]:
         parcels_of_reference = read_reference(Path(reference), scene) if reference != "none" else None
         min_area = smallest_area(scene, cfg.parcels.min_area_m2, cfg.parcels.min_area_px)
         store = PartStore.open(folder / "parts", _fingerprint(cfg, source, min_area))
-        if len(run.method.scene_tiling.tiles(scene.width, scene.height)) > 1:
+        if len(tiles_of(scene, run.method)) > 1:
             logger.info(
                 "%s: should this run be stopped, the same command with output_dir=%s goes on", source.name, cfg.output_dir
             )
@@ -297,7 +308,9 @@ def _metrics(source: Source, scene: Scene, parts: Parts, segments: Batches, roun
             "height": scene.height,
             "crs": scene.crs.to_string() if scene.crs else None,
             "transform": list(scene.transform)[:6],
+            "georeference": "stored" if scene.georeference.is_stored else "found",
             "bands": list(scene.bands),
+            "area_of_interest": scene.region.file,
             "valid_pixels": parts.valid_pixels,
         },
         "parcels": sum(map(len, segments)),
