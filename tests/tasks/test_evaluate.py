@@ -45,7 +45,7 @@ def write_result(folder: Path, image: Path, rows: list[tuple[shapely.Geometry, s
     crs, transform = georeference.get("crs"), list(georeference.get("transform", Affine.identity()))[:6]
     scene = {"name": image.stem, "path": str(image), "width": 12, "height": 10, "crs": crs, "transform": transform}
     figures = {
-        "scene": scene | {"bands": [1, 2, 3]},
+        "scene": scene | {"georeference": "stored", "bands": [1, 2, 3], "area_of_interest": None},
         "parcels": len(rows),
         "coverage": [0.5],
         "classes": {},
