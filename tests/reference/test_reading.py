@@ -222,7 +222,7 @@ def test_a_shapefile_without_its_table_still_has_its_outlines(tmp_path, placed):
 
 def test_json_of_another_kind(tmp_path, plain):
     (tmp_path / "coco.json").write_text(json.dumps({"images": [], "annotations": []}))
-    assert "neither VIA annotations nor GeoJSON" in refused(tmp_path / "coco.json", plain)
+    assert "neither VIA annotations nor GeoJSON nor of LabelMe" in refused(tmp_path / "coco.json", plain)
 
 
 def test_via_without_the_image(tmp_path, plain):

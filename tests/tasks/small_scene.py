@@ -18,7 +18,7 @@ def small_result(parcels: int) -> SceneResult:
     columns = {"parcel_id": range(1, parcels + 1), "class_name": names[:parcels], "round": range(100, 100 + 50 * parcels, 50)}
     segments = geopandas.GeoDataFrame(columns, geometry=boxes)
     own = geopandas.GeoDataFrame({"ref_id": [1]}, geometry=[shapely.box(0, 0, 2, 4)])
-    reference = Reference("x", own, 0, 0, 0, False, (shapely.box(4, 0, 8, 4),))
+    reference = Reference("x", own, 0, 0, 0, False, (shapely.box(4, 0, 8, 4),), own.iloc[:0])
     metrics = {"parcels": parcels, "coverage": [0.5] * 200, "seconds": {"read": 0.25}, "memory_mb": {}, "classes": {}}
     return SceneResult(SmallScene(), [segments], [segments], BINARY, metrics, reference)  # type: ignore[arg-type]
 

@@ -283,6 +283,22 @@ def test_a_checkpoint_is_read_before_any_scene(refused, tmp_path):
         assert refused(scene, *option, number).startswith(f"{number} does not fit")
 
 
+def test_the_least_certain_parcels_without_a_classifier(refused, good):
+    assert refused(f"scene.path={good}", "export.most_uncertain=20") == (
+        "export.most_uncertain=20 needs probabilities, and nothing classifies the parcels; choose another classifier, or leave "
+        "the option out."
+    )
+
+
+def test_labels_of_another_image(refused, good, tmp_path):
+    path = tmp_path / "labels.json"
+    labels = {"shapes": [], "imagePath": "good.png", "imageWidth": SIDE, "imageHeight": 2 * SIDE}
+    path.write_text(json.dumps(labels))
+    assert "was drawn on an image of 96 x 192 px" in refused(f"scene.path={good}", f"reference={path}")
+    path.write_text(json.dumps(labels | {"imagePath": "better.png", "imageHeight": SIDE}))
+    assert "belongs to the image better.png, not to the scene" in refused(f"scene.path={good}", f"reference={path}")
+
+
 def test_without_a_checkpoint_parcels_stay_unclassified_with_a_warning(run, good):
     ended = run(f"scene.path={good}", "classifier=cbam_resnet50", "export=geoparquet")
     assert ended.code == 0

@@ -35,6 +35,8 @@ class Reference:
         areas_only: the "parcels" are the land that is cultivated, not divided into parcels, so that objects cannot be
             compared.
         unlabelled: (Multi)Polygons, scene px, of which the reference does not say whether they are cultivated.
+        not_cultivated: as ``parcels``: outlines that the reference draws of other land. Land outside of all outlines is not
+            cultivated either, unless it is ``unlabelled``.
     """
 
     source: str
@@ -44,6 +46,7 @@ class Reference:
     outside: int
     areas_only: bool
     unlabelled: tuple[shapely.Geometry, ...]
+    not_cultivated: gpd.GeoDataFrame
 
     def burner(self) -> Burner:
         """Burns ``ref_id``; overlapping parcels are attributed by order."""
@@ -101,14 +104,16 @@ def reference_from_polygons(
             f"(left, top, right, bottom), the scene 0, 0, {width}, {height}; check that they belong together and that "
             "the coordinates are meant in that frame."
         )
+    parcels = gpd.GeoDataFrame({"ref_id": numbers[inside]}, geometry=list(clipped[inside]))
     return Reference(
         source=source,
-        parcels=gpd.GeoDataFrame({"ref_id": numbers[inside]}, geometry=list(clipped[inside])),
+        parcels=parcels,
         repaired=int(invalid.sum()),
-        overlapping=_count_overlapping(clipped[inside]),
+        overlapping=count_overlapping(clipped[inside]),
         outside=int((~inside).sum()),
         areas_only=False,
         unlabelled=(),
+        not_cultivated=parcels.iloc[:0],
     )
 
 
@@ -126,7 +131,7 @@ def _clip(polygons: npt.NDArray[np.object_], scene: shapely.Polygon) -> npt.NDAr
     return clipped
 
 
-def _count_overlapping(polygons: npt.NDArray[np.object_]) -> int:
+def count_overlapping(polygons: npt.NDArray[np.object_]) -> int:
     """How many polygons share an area with an earlier one."""
     later, earlier = shapely.STRtree(polygons).query(polygons, predicate="intersects")
     ordered = later > earlier

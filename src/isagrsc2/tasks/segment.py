@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from isagrsc2 import __version__
 from isagrsc2.classification.land_classes import LandClasses
-from isagrsc2.classification.predictor import Classifier
+from isagrsc2.classification.predictor import UNCLASSIFIED, Classifier
 from isagrsc2.engines.engine import Engine, EngineError, Lost
 from isagrsc2.engines.local import LocalEngine
 from isagrsc2.errors import InputError
@@ -188,7 +188,9 @@ def _prepare(cfg: DictConfig, tracker: Tracker) -> _Run:
     method = configure_method(cfg)
     classifier, engine = instantiate(cfg.classifier, _convert_="all"), instantiate(cfg.engine, _convert_="all")
     classes = LandClasses.of(classifier.class_names, classifier.cultivated)
-    selection = Selection.of(cfg.export.min_area_m2, cfg.export.class_filter, classes)
+    threshold = None if set(classifier.class_names) == {UNCLASSIFIED} else cfg.classifier.threshold
+    wanted = cfg.export
+    selection = Selection.of(wanted.min_area_m2, wanted.class_filter, wanted.most_uncertain, classes, threshold)
     options = {name: option for name, option in cfg.export.items() if isinstance(option, DictConfig)}
     exporters = {name: instantiate(option, _convert_="all") for name, option in options.items()}
     tracker.start(OmegaConf.to_container(cfg, resolve=True))

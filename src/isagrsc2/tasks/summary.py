@@ -22,7 +22,8 @@ def print_summary(source: Source, metrics: Mapping[str, Any], written: Mapping[s
     for name, figures in metrics["classes"].items():
         table.add_row(name.replace("_", " "), f"{figures['parcels']} parcels, {_area(figures)}")
     if metrics["written"] < metrics["parcels"]:
-        table.add_row("written", f"{metrics['written']} of them, as export.min_area_m2 and export.class_filter say")
+        options = "export.min_area_m2, export.class_filter and export.most_uncertain"
+        table.add_row("written", f"{metrics['written']} of them, as {options} say")
     table.add_row("coverage by round", "  ".join(f"{share:.3f}" for share in metrics["coverage"]) + "  of the valid area")
     if "reference" in metrics:
         _add_reference(table, metrics["reference"])

@@ -43,7 +43,7 @@ def list_labelled(path: str | Sequence[str], reference: str, bands: Bands, stret
         raise InputError(
             f"{options} {'is' if len(missing) == 1 else 'are'} missing; give data.path=IMAGES (a folder, a glob or a list of "
             "GeoTIFF, PNG or JPEG) and data.reference=PARCELS (one file for all scenes, or a folder with one per scene: "
-            "GeoJSON, GeoPackage, shapefile, GeoParquet, VIA JSON, label raster)."
+            "GeoJSON, GeoPackage, shapefile, GeoParquet, LabelMe or VIA JSON, label raster)."
         )
     with _named_after_data():
         rasters = {raster.absolute(): raster for one in given for raster in find_rasters(one)}
