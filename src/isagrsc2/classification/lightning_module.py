@@ -16,8 +16,8 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from isagrsc2.classification.calibration import fit_temperature
+from isagrsc2.classification.first_weights import give_first_weights
 from isagrsc2.classification.networks.build import build_network
-from isagrsc2.classification.networks.start import start_from
 from isagrsc2.classification.predictions import Predictions
 from isagrsc2.classification.scores import SCORES, score
 from isagrsc2.classification.weighting import loss_weights
@@ -93,7 +93,7 @@ class ChipClassifier(pl.LightningModule):
         """Build the network.
 
         Args:
-            backbone: see ``build_network`` and ``start_from``.
+            backbone: see ``build_network`` and ``give_first_weights``.
             class_names: K names, in the order of the logits.
             cultivated: those that count as cultivated.
             class_counts: K numbers of training chips.
@@ -123,7 +123,7 @@ class ChipClassifier(pl.LightningModule):
             }
         )
         self.net = build_network(backbone, len(class_names))
-        start_from(self.net, backbone)
+        give_first_weights(self.net, backbone, class_names)
         self.net.set_gradient_checkpointing(gradient_checkpointing)
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.net.to(memory_format=self._memory_format)

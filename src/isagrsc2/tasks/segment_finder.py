@@ -20,7 +20,7 @@ from isagrsc2.options import check_number
 from isagrsc2.parts import PartStore
 from isagrsc2.pipeline import Method, TileDone, segment_tiles, stitch_parts
 from isagrsc2.scene.raster import Scene
-from isagrsc2.scene.sources import SceneFile
+from isagrsc2.scene.sources import Source
 from isagrsc2.scene.tiling import Tile
 from isagrsc2.tasks.smallest_area import smallest_area
 from isagrsc2.weights.identity import identities_of_weights
@@ -58,7 +58,7 @@ class CachedSegmentFinder:
         self._engine = engine
         self._stages = stages
 
-    def find(self, file: SceneFile, scene: Scene) -> npt.NDArray[np.object_]:
+    def find(self, file: Source, scene: Scene) -> npt.NDArray[np.object_]:
         """(N,) pixel-exact polygons, scene px.
 
         Args:
@@ -90,7 +90,7 @@ class CachedSegmentFinder:
             if parts.lost:  # a classifier would take the gap for a place without segments
                 reason = next(iter(parts.lost.values())).reason
                 raise EngineError(
-                    f"{file.path}: {len(parts.lost)} tiles could not be segmented ({reason}); the same command tries again."
+                    f"{file.origin}: {len(parts.lost)} tiles could not be segmented ({reason}); the same command tries again."
                 )
             batches = stitch_parts(scene, self._method, min_area, store, parts, map)
             return np.concatenate([batch.geometry.to_numpy() for batch in batches])

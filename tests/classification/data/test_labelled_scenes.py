@@ -1,3 +1,4 @@
+import json
 import logging
 import pickle
 
@@ -8,7 +9,7 @@ from tiny_scenes import BRIGHT, SPLIT, GridFinder, labelled_pngs, parcels, pictu
 
 from isagrsc2.classification.chips import cut_chip
 from isagrsc2.classification.data.labelled_scenes import LabelledScenes
-from isagrsc2.classification.data.segment_chips import share_inside
+from isagrsc2.classification.data.segment_choice import share_inside
 from isagrsc2.errors import InputError
 from isagrsc2.scene.raster import open_scene
 from isagrsc2.scene.stretch import NoStretch
@@ -70,6 +71,28 @@ def test_brightness_tells_the_class_and_chips_are_those_of_segment_py(tmp_path):
         scene, polygon = part.sources[0]
         with open_scene(scene.image, "auto", NoStretch()) as opened:
             assert (part.chip(0) == cut_chip(opened, polygon, 16)).all()
+
+
+def write_labelme(path, shapes, **more):
+    """Shapes are a label and a polygon of an 80 x 60 px image."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = [{"label": label, "points": list(polygon.exterior.coords)[:-1]} for label, polygon in shapes]
+    size = {"imagePath": f"{path.stem}.png", "imageWidth": 80, "imageHeight": 60}
+    path.write_text(json.dumps({"shapes": drawn} | size | more))
+
+
+@pytest.mark.parametrize(("positives", "outlines"), [("both", True), ("parcels", True), ("segments", False)])
+def test_outlines_of_other_land_are_chips_too(tmp_path, positives, outlines):
+    # Of land outside of the shapes the files say nothing: only the squares 1 (cultivated) and 12 (not) are known.
+    root = labelled_pngs(tmp_path)
+    for number in range(4):
+        shapes = [("field", shapely.box(0, 0, 20, 20)), ("nonfield", shapely.box(60, 40, 80, 60))]
+        write_labelme(root / "labels" / f"scene_{number}.json", shapes, elsewhere="unlabelled")
+    splits = make(root, reference=str(root / "labels"), positives=positives).splits
+    names = {name: label for part in sides(splits).values() for name, label in zip(part.names, part.labels, strict=True)}
+    own = {name.removeprefix("scene_0.png, "): label for name, label in names.items() if name.startswith("scene_0.png")}
+    segments = {"segment 12": 0} | ({"segment 1": 1} if positives != "parcels" else {})
+    assert own == segments | ({"parcel 1": 1, "parcel 2": 0} if outlines else {})
 
 
 @pytest.mark.parametrize(

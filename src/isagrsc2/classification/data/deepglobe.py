@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isagrsc2.classification.data.base import ChipSplits
+from isagrsc2.classification.data.closed_scene import ClosedScene
 from isagrsc2.classification.data.crops import CropSampling
 from isagrsc2.classification.data.listing import count_files
-from isagrsc2.classification.data.scene_chips import CLASSES, ClosedScene, CutScene, LabelledPolygon, SceneChips
+from isagrsc2.classification.data.scene_chips import CLASSES, CutScene, LabelledPolygon, SceneChips
 from isagrsc2.classification.data.scene_listing import open_file
 from isagrsc2.classification.data.scene_split import check_enough
 from isagrsc2.classification.predictor import CULTIVATED

@@ -2,13 +2,10 @@
 
 import logging
 import os
-import pickle
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +13,7 @@ import shapely
 
 from isagrsc2.classification.chips import cut_chip
 from isagrsc2.classification.data.base import Augmentation, ChipDataModule, ChipSet, ChipSplits
+from isagrsc2.classification.data.closed_scene import ClosedScene
 from isagrsc2.classification.data.scene_split import SIDES, TRAIN, check_shares, split_scenes
 from isagrsc2.classification.predictor import CULTIVATED, NOT_CULTIVATED
 from isagrsc2.errors import InputError
@@ -32,39 +30,6 @@ KEPT_OPEN = 32
 NAMED = 5
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ClosedScene:
-    """A scene that is opened again where it is needed, without measuring its stretch again.
-
-    Attributes:
-        name: tells it from the others.
-        image: the file.
-        width: px.
-        height: px.
-        pickled: the ``Scene``.
-    """
-
-    name: str
-    image: Path
-    width: int
-    height: int
-    pickled: bytes
-
-    @classmethod
-    def of(cls, name: str, scene: Scene) -> "ClosedScene":
-        """Remember an open scene."""
-        return cls(name, scene.path, scene.width, scene.height, pickle.dumps(scene))
-
-    def open(self) -> Scene:
-        """Open it; close it, or use it in a ``with`` statement."""
-        scene: Scene = pickle.loads(self.pickled)
-        return scene
-
-    def generator(self, seed: int) -> np.random.Generator:
-        """Random numbers that depend on the seed and the scene's name, whatever other scenes there are."""
-        return np.random.default_rng((seed, zlib.crc32(self.name.encode())))
 
 
 @dataclass(frozen=True)

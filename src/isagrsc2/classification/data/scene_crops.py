@@ -9,8 +9,9 @@ from typing import Any
 from rasterio.windows import Window
 
 from isagrsc2.classification.data.base import ChipSplits
+from isagrsc2.classification.data.closed_scene import ClosedScene
 from isagrsc2.classification.data.crops import Bounds, CropSampling, blocks
-from isagrsc2.classification.data.scene_chips import CLASSES, ClosedScene, CutScene, LabelledPolygon, SceneChips
+from isagrsc2.classification.data.scene_chips import CLASSES, CutScene, LabelledPolygon, SceneChips
 from isagrsc2.classification.data.scene_listing import Bands, list_labelled, open_file
 from isagrsc2.classification.data.scene_split import scenes_needed
 from isagrsc2.classification.predictor import CULTIVATED

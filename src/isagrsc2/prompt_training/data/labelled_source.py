@@ -9,7 +9,8 @@ import numpy as np
 import shapely
 from rasterio.windows import Window
 
-from isagrsc2.classification.data.scene_chips import KEPT_OPEN, ClosedScene
+from isagrsc2.classification.data.closed_scene import ClosedScene
+from isagrsc2.classification.data.scene_chips import KEPT_OPEN
 from isagrsc2.classification.data.scene_listing import NONE, Bands, LabelledFile, list_labelled, open_file
 from isagrsc2.errors import InputError
 from isagrsc2.prompt_training.batches import UNKNOWN
