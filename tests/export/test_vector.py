@@ -154,6 +154,8 @@ def test_a_geopackage_brings_its_style(make_result, tmp_path, crs):
     assert colours[classes["cultivated"]] == "139,205,92,128"
     label = qml.find("labeling/settings/text-style").get("fieldName")
     assert label == ('format_number("area_px", 0)' if crs is None else "format_number(\"area_m2\" / 10000, 2) || ' ha'")
+    rendering = qml.find("labeling/settings/rendering")
+    assert (rendering.get("scaleMin"), rendering.get("scaleMax")) == ("0", "25000")  # seen in QGIS 3: shown from 1 : 25 000 on
     ogc = "{http://www.opengis.net/ogc}"
     assert [one.text for one in sld.iter(f"{ogc}Literal")] == list(classes)
     assert {one.text for one in sld.iter(f"{ogc}PropertyName")} == {"class_name", "area_px" if crs is None else "area_m2"}

@@ -33,11 +33,11 @@
   </renderer-v2>
   <labeling type="simple">
     <settings calloutType="simple">
-      <text-style fieldName="{{ label }}" isExpression="1" fontFamily="Sans Serif" fontSize="8" fontSizeUnit="Point" textColor="20,26,22,255" textOpacity="1">
-        <text-buffer bufferDraw="1" bufferSize="0.8" bufferSizeUnits="MM" bufferColor="255,255,248,255" bufferOpacity="0.8"/>
+      <text-style fieldName="{{ label }}" isExpression="1" fontFamily="Sans Serif" fontSize="8" fontSizeUnit="Point" fontWeight="75" textColor="20,26,22,255" textOpacity="1">
+        <text-buffer bufferDraw="1" bufferSize="0.7" bufferSizeUnits="MM" bufferColor="255,255,248,255" bufferOpacity="0.8"/>
       </text-style>
-      <placement placement="1" centroidInside="1" centroidWhole="1" fitInPolygonOnly="1"/>
-      <rendering scaleVisibility="1" scaleMin="{{ labels_from }}" scaleMax="0" obstacle="0"/>
+      <placement placement="4" fitInPolygonOnly="1"/>
+      <rendering scaleVisibility="1" scaleMin="0" scaleMax="{{ labels_from }}" obstacle="0"/>
     </settings>
   </labeling>
   <layerGeometryType>2</layerGeometryType>
