@@ -14,6 +14,7 @@ from ledger import Ledger, SubstitutedPredictor, SubstitutedSegmenter, TimedPred
 from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.modeling import Sam
 
+from isagrsc2.delineation.asked_image import AskedImage
 from isagrsc2.delineation.components import split_components
 from isagrsc2.delineation.refinement import HeterogeneousRefinement, NoRefinement
 from isagrsc2.delineation.rounds import Prompting, Round, find_segments
@@ -138,14 +139,13 @@ class GeneratorSearch:
 
     def search(
         self,
-        segmenter: Any,  # noqa: ARG002
-        embedding: Image,
+        image: AskedImage,
         valid: BoolArray,
         settled: BoolArray,
         number: int,
         min_area: float,  # noqa: ARG002
     ) -> Segments:
-        """See the protocol; the embedding is the image."""
+        """See the protocol; the embedding is the picture itself."""
         generator = SamAutomaticMaskGenerator(
             self.predictor.model,
             points_per_side=self.numbers.prompts.side,
@@ -155,7 +155,7 @@ class GeneratorSearch:
             box_nms_thresh=self.numbers.max_box_iou,
         )
         generator.predictor = self.predictor
-        records = generator.generate(embedding)
+        records = generator.generate(image.embedding)
         masks = np.array([record["segmentation"] for record in records], bool).reshape(-1, *valid.shape)
         scores, stability = (
             np.array([record[key] for record in records], np.float32) for key in ("predicted_iou", "stability_score")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from isagrsc2.delineation.prompts import GridPoints, ResidualPoints, depth_inside
+from isagrsc2.delineation.prompts import TURNS, GridPoints, ResidualPoints, depth_inside
 
 # Blocks of 3 x 3 px: residuals with some depth.
 RESIDUALS = arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 8))).map(
@@ -67,13 +67,24 @@ def test_what_is_thin_is_not_asked() -> None:
     assert len(ResidualPoints(spacing=16, min_depth=2.1).points(residual)) == 0
 
 
-def test_the_deepest_comes_first() -> None:
-    residual = np.zeros((20, 60), bool)
+def test_of_cells_whose_turn_it_is_the_deepest_comes_first() -> None:
+    residual = np.zeros((20, 100), bool)
     residual[5:10, 2:10] = True  # depth 3
-    residual[2:18, 25:45] = True  # depth 8
-    first, *rest = ResidualPoints(spacing=20, min_depth=2).points(residual).tolist()
-    assert 25 <= first[0] < 45
-    assert any(point[0] < 10 for point in rest)
+    residual[2:18, 82:98] = True  # depth 8, four cells on
+    first, second = ResidualPoints(spacing=20, min_depth=2).points(residual).tolist()
+    assert (first[0] // 20, second[0] // 20) == (4, 0)
+
+
+def test_neighbours_come_far_apart() -> None:
+    points = ResidualPoints(spacing=4, min_depth=0).points(np.ones((32, 32), bool))
+    cells = (points // 4).astype(int)  # 8 x 8 cells, four to a turn
+    assert sorted(TURNS.ravel().tolist()) == list(range(16))
+    for first in range(0, 64, 4):
+        apart = np.abs(cells[first : first + 4, None] - cells[None, first : first + 4]).max(axis=2)
+        assert sorted(apart[~np.eye(4, dtype=bool)].tolist()) == [4] * 12
+    # One turn after the other: half of the time, two cells on in both directions.
+    on = np.abs(np.diff(cells[::4] % 4, axis=0))
+    assert (on == 2).all(axis=1).sum() == 8
 
 
 def test_two_strips_in_one_cell_are_both_asked() -> None:
@@ -100,8 +111,10 @@ def test_points_lie_deep_in_the_residual(residual: np.ndarray, spacing: int, min
     depth = exact_depth(residual)[rows, columns]
     assert (depth >= 0.97 * min_depth).all()
     assert len(np.unique(points, axis=0)) == len(points)
-    # The deepest first, within what depth_inside is exact to.
-    assert (depth[1:] <= 1.04 * depth[:-1]).all()
+    # In each turn the deepest first, within what depth_inside is exact to.
+    turns = TURNS[rows // spacing % 4, columns // spacing % 4]
+    assert (np.diff(turns) >= 0).all()
+    assert (depth[1:] <= 1.04 * depth[:-1])[np.diff(turns) == 0].all()
 
 
 @given(RESIDUALS, st.integers(2, 12), st.sampled_from([1.0, 2.0, 3.0]))

@@ -20,7 +20,7 @@ REDS = np.arange(10, 170, 10).reshape(4, 4)
 SIZE = 128
 EVERYWHERE = np.ones((SIZE, SIZE), bool)
 
-ANYWHERE = ResidualSearch(ResidualPoints(8, 1.0), batch=16, min_score=0.5, min_stability=0.5, max_overlap=0.5)
+ANYWHERE = ResidualSearch(ResidualPoints(8, 1.0), batch=16, min_score=0.5, min_stability=0.5, max_overlap=0.5, reach=4)
 GRID = AutomaticSearch(GridPoints(8), batch=16, min_score=0.5, min_stability=0.5, max_box_iou=0.7, max_settled=0.5)
 PUBLISHED = Whitened(
     frame=SIZE, grow=3, dark_speck=0, bright_remnant=0, edges=False, canny=(100, 200), edge_kernel=5, edge_growths=3

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isagrsc2.delineation.asked_image import AskedImage
 from isagrsc2.delineation.prompts import GridPoints, ResidualPoints
 from isagrsc2.delineation.searching import AutomaticSearch, ResidualSearch
 
@@ -28,7 +29,7 @@ SHAPE = (10, 20)
 IMAGE = np.zeros((*SHAPE, 3), np.uint8)
 EVERYWHERE = np.ones(SHAPE, bool)
 NOWHERE = np.zeros(SHAPE, bool)
-RESIDUAL = ResidualSearch(prompts=FixedPoints([]), batch=64, min_score=0.5, min_stability=0.5, max_overlap=0.5)
+RESIDUAL = ResidualSearch(prompts=FixedPoints([]), batch=64, min_score=0.5, min_stability=0.5, max_overlap=0.5, reach=0)
 AUTOMATIC = AutomaticSearch(
     prompts=FixedPoints([]), batch=64, min_score=0.5, min_stability=0.5, max_box_iou=0.7, max_settled=1.0
 )
@@ -45,7 +46,7 @@ def ask(
     """Scores and areas of what is found, in order; the round is 3."""
     asking = replace(search, prompts=FixedPoints(places))
     before = settled.copy()
-    found = asking.search(segmenter, segmenter.embed(IMAGE), valid, settled, 3, min_area)
+    found = asking.search(AskedImage(segmenter, segmenter.embed(IMAGE)), valid, settled, 3, min_area)
     assert np.array_equal(settled, before)
     assert (found.rounds == 3).all()
     assert not (found.union() & ~valid).any()
@@ -124,6 +125,33 @@ def test_what_an_earlier_batch_covered_is_not_asked(told: Callable, rectangle: D
     assert len(segmenter.asked) == 1
 
 
+@pytest.mark.parametrize(("reach", "asked"), [(0, [0, 2, 5, 9, 15]), (2, [0, 5, 9, 15]), (5, [0, 9, 15]), (9, [0, 9, 15])])
+def test_an_answer_that_scores_too_low_speaks_for_its_surroundings(
+    told: Callable, rectangle: Draw, reach: float, asked: list[int]
+) -> None:
+    # The first mask ends before column 9. 15 has a score that is enough, and is not stable: it speaks for nobody.
+    answers = {(x, 5): (rectangle(SHAPE, 0, 10, 0, 9), 0.4, 1.0) for x in (0, 2, 5)}
+    answers |= {(9, 5): (rectangle(SHAPE, 0, 10, 9, 12), 0.6, 1.0), (15, 5): (rectangle(SHAPE, 0, 10, 12, 20), 0.9, 0.2)}
+    segmenter = told(answers=answers)
+    assert ask(replace(RESIDUAL, batch=1, reach=reach), segmenter, list(answers)) == [(0.6, 30)]
+    assert [points[0, 0] for points in segmenter.asked] == asked
+
+
+def test_later_rounds_ask_again_only_where_less_is_enough(told: Callable, rectangle: Draw) -> None:
+    answers = {(x, 5): (rectangle(SHAPE, 0, 10, 0, 10), 0.4, 1.0) for x in (0, 3)}
+    answers |= {(x, 5): (rectangle(SHAPE, 0, 10, 10, 20), 0.3, 1.0) for x in (12, 15)}
+    segmenter = told(answers=answers)
+    image = AskedImage(segmenter, segmenter.embed(IMAGE))
+    columns = []
+    for min_score in (0.5, 0.45, 0.35, 0.3):
+        segmenter.asked.clear()
+        search = replace(RESIDUAL, prompts=FixedPoints(list(answers)), batch=1, min_score=min_score, reach=9)
+        search.search(image, EVERYWHERE, NOWHERE, 1, 1)
+        columns.append([points[0, 0] for points in segmenter.asked])
+    # What is accepted covers (3, 5); another round is given it as settled.
+    assert columns == [[0, 12], [], [0], [0, 12]]
+
+
 def test_what_is_not_valid_does_not_count(told: Callable, rectangle: Draw) -> None:
     # 10 x 10 px, half of them valid.
     answers = {(0, 0): (rectangle(SHAPE, 0, 10, 0, 10), 0.9, 1.0)}
@@ -168,7 +196,7 @@ def test_batches_make_no_difference(told: Callable, rectangle: Draw) -> None:
 def test_a_mask_is_enlarged_once_however_many_points_see_it(same_colour: Callable) -> None:
     segmenter = same_colour()
     search = replace(AUTOMATIC, prompts=GridPoints(8), batch=5)
-    found = search.search(segmenter, segmenter.embed(IMAGE), EVERYWHERE, NOWHERE, 1, 1)
+    found = search.search(AskedImage(segmenter, segmenter.embed(IMAGE)), EVERYWHERE, NOWHERE, 1, 1)
     assert found.areas.tolist() == [200]
     assert sum(len(masks) for what, masks in segmenter.log if what == "enlarged") == 1
 
@@ -196,7 +224,7 @@ def test_the_grid_is_not_asked_where_nothing_is_valid(same_colour: Callable, rec
     segmenter = same_colour()
     valid = rectangle(SHAPE, 0, 10, 0, 10)
     search = replace(AUTOMATIC, prompts=GridPoints(4))
-    found = search.search(segmenter, segmenter.embed(IMAGE), valid, NOWHERE, 1, 1)
+    found = search.search(AskedImage(segmenter, segmenter.embed(IMAGE)), valid, NOWHERE, 1, 1)
     assert np.concatenate(segmenter.asked)[:, 0].max() < 10
     assert found.areas.tolist() == [100]
 
@@ -209,8 +237,9 @@ def test_accepted_masks_are_new_and_points_are_free(
     valid, settled = rng.random((2, height, width)) < np.array([0.9, 0.2])[:, None, None]
     valid, settled = np.repeat(np.repeat([valid, settled], 5, 1), 5, 2)[:, :height, :width]
     segmenter = discs(radius=4.0)
-    search = ResidualSearch(ResidualPoints(6, 1.0), batch, 0.5, 0.5, max_overlap)
-    found = search.search(segmenter, segmenter.embed(np.zeros((height, width, 3), np.uint8)), valid, settled, 1, 3)
+    search = ResidualSearch(ResidualPoints(6, 1.0), batch, 0.5, 0.5, max_overlap, 0)
+    image = AskedImage(segmenter, segmenter.embed(np.zeros((height, width, 3), np.uint8)))
+    found = search.search(image, valid, settled, 1, 3)
 
     covered = settled.copy()
     for what, values in segmenter.log:

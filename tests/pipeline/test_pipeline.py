@@ -61,7 +61,7 @@ class ColourSegmenter:
 
 
 def method(segmenter: Any, size: int, overlap: int = 16) -> Method:
-    search = ResidualSearch(ResidualPoints(8, 1), batch=16, min_score=0.5, min_stability=0.5, max_overlap=0.5)
+    search = ResidualSearch(ResidualPoints(8, 1), batch=16, min_score=0.5, min_stability=0.5, max_overlap=0.5, reach=8)
     rounds = {f"round_{number}": Round(Unpainted(), search) for number in (1, 2)}
     return Method(
         Tiling(size, overlap),

@@ -14,6 +14,10 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 
 
+# In which order the cells of a block of 4 x 4 are asked: those that come soon after each other lie far apart (Bayer 1973).
+TURNS = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+
+
 @dataclass(frozen=True)
 class GridPoints:
     """SAM's regular grid of ``side`` x ``side`` points, whatever has been found (Kirillov et al. 2023, appendix B).
@@ -58,7 +62,7 @@ class ResidualPoints:
         check_number("search.prompts.min_depth", self.min_depth, 0)
 
     def points(self, residual: BoolArray) -> FloatArray:
-        """Return (N, 2) float, the deepest first."""
+        """Return (N, 2) float; of every 4 x 4 cells one after the other, in each turn the deepest first."""
         depth = depth_inside(residual)  # (H, W)
         height, width = depth.shape
         cell = self.spacing
@@ -80,8 +84,10 @@ class ResidualPoints:
         row, column = row[asked], column[asked]  # (N,)
         missed = _deepest_of_missed(residual, depth, row, column, self.min_depth)  # (K, 2)
         row, column = np.append(row, missed[:, 0]), np.append(column, missed[:, 1])
-        # The depth that is not cut off puts the largest remains first: what they yield makes many later points needless.
-        order = np.argsort(-depth[row, column], kind="stable")
+        # Neighbours come far apart: what one of them yields makes the others needless. So do the largest remains before small
+        # ones; their depth is not cut off.
+        turn = TURNS[row // cell % len(TURNS), column // cell % len(TURNS)]
+        order = np.lexsort((-depth[row, column], turn))
         return np.stack([column[order] + 0.5, row[order] + 0.5], axis=1)
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.delineation.asked_image import AskedImage
 from isagrsc2.delineation.components import split_components
 from isagrsc2.delineation.duplicates import drop_duplicates, overlaps_across
 from isagrsc2.delineation.painting import paint
@@ -114,7 +115,8 @@ class HeterogeneousRefinement:
         """Segment the inside of one segment; the result lies inside it, tile px."""
         cut_out = paint(image[box], ~crop)
         everywhere = np.ones(crop.shape, bool)
-        found = self.search.search(segmenter, segmenter.embed(cut_out), everywhere, ~crop, number, min_area)
+        asked = AskedImage(segmenter, segmenter.embed(cut_out))
+        found = self.search.search(asked, everywhere, ~crop, number, min_area)
         inside = tuple(piece & crop[place] for place, piece in found)
         height, width = image.shape[:2]
         shifted = Segments(

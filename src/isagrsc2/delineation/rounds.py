@@ -6,14 +6,14 @@ the segmenter (``painting``), where it asks (``prompts``) and what it accepts (`
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.delineation.asked_image import AskedImage
 from isagrsc2.delineation.coverage import residual_share
 from isagrsc2.delineation.painting import View
-from isagrsc2.delineation.remembering import RememberingSegmenter
 from isagrsc2.delineation.segments import Segments
 from isagrsc2.options import check_share, check_whole
 from isagrsc2.segmenters.protocol import Segmenter
@@ -33,14 +33,11 @@ class Painter(Protocol):
 class Search(Protocol):
     """Asks an embedded image and keeps what is good."""
 
-    def search(
-        self, segmenter: Segmenter, embedding: Any, valid: BoolArray, settled: BoolArray, number: int, min_area: float
-    ) -> Segments:
+    def search(self, image: AskedImage, valid: BoolArray, settled: BoolArray, number: int, min_area: float) -> Segments:
         """Return new segments, none of them outside ``valid``.
 
         Args:
-            segmenter: the model that made the embedding.
-            embedding: of the tile, or of a painted view of it.
+            image: the tile, or a painted view of it, embedded; what is answered is remembered with it.
             valid: (H, W) bool, tile px.
             settled: (H, W) bool, where nothing more is wanted.
             number: of the round, from 1.
@@ -86,7 +83,7 @@ class Prompting:
 def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, prompting: Prompting, min_area: float) -> Segments:
     """Find the segments of one tile, round by round.
 
-    An image that no round paints is embedded once, and a point that comes again is asked again only if that can matter.
+    An image that no round paints is embedded once, and what was answered about it is known in later rounds.
 
     Args:
         image: (H, W, 3) uint8 RGB, tile frame.
@@ -96,17 +93,15 @@ def find_segments(image: Image, valid: BoolArray, segmenter: Segmenter, promptin
         min_area: minimum mapping unit, px.
     """
     found = Segments.empty((valid.shape[0], valid.shape[1]))
-    remembering = RememberingSegmenter(segmenter)
     covered = np.zeros(valid.shape, bool)  # (H, W)
     seen: Image | None = None
-    embedding: Any = None
     for number, stage in enumerate(list(prompting.rounds.values())[: prompting.max_rounds], start=1):
         view = stage.painter.view(image, covered)
         if residual_share(valid & ~view.settled, valid) <= prompting.min_residual:
             break
         if view.image is not seen:
-            seen, embedding = view.image, remembering.embed(view.image)
-        new = stage.search.search(remembering, embedding, valid, view.settled, number, min_area)
+            seen, asked = view.image, AskedImage(segmenter, segmenter.embed(view.image))
+        new = stage.search.search(asked, valid, view.settled, number, min_area)
         found = Segments.concatenate(found, new)
         covered |= new.union()
     return found

@@ -7,11 +7,12 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.delineation.asked_image import AskedImage
 from isagrsc2.delineation.coverage import in_decoder_frame
 from isagrsc2.delineation.duplicates import box_nms
 from isagrsc2.delineation.segments import Segments
-from isagrsc2.options import check_share, check_whole
-from isagrsc2.segmenters.protocol import Candidates, Rows, Segmenter
+from isagrsc2.options import check_number, check_share, check_whole
+from isagrsc2.segmenters.protocol import Candidates, Rows
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -67,8 +68,9 @@ class _Chosen:
 class ResidualSearch:
     """Ask only where nothing is settled, and settle at once what is found.
 
-    Within a round prompts go in batches; a point that an earlier batch has covered is skipped. Of a batch's masks the best is
-    taken first, and then those that lie mostly on what is still free.
+    Within a round prompts go in batches; a point that an earlier batch has covered is skipped, and one for which an earlier
+    answer speaks that scores too low. Of a batch's masks the best is taken first, and then those that lie mostly on what is
+    still free.
 
     Attributes:
         prompts: where to ask.
@@ -77,6 +79,7 @@ class ResidualSearch:
         min_stability: smallest stability.
         max_overlap: largest share of a mask that may already be settled. Below the IoU that makes duplicates, so that none
             can arise.
+        reach: how far an answer that scores too low speaks for the points in its smallest mask, px; 0: for its own point.
     """
 
     prompts: PointSource
@@ -84,6 +87,7 @@ class ResidualSearch:
     min_score: float
     min_stability: float
     max_overlap: float
+    reach: float
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -91,25 +95,27 @@ class ResidualSearch:
         check_share("search.min_score", self.min_score)
         check_share("search.min_stability", self.min_stability)
         check_share("search.max_overlap", self.max_overlap)
+        check_number("search.reach", self.reach, 0)
 
-    def search(
-        self, segmenter: Segmenter, embedding: Any, valid: BoolArray, settled: BoolArray, number: int, min_area: float
-    ) -> Segments:
+    def search(self, image: AskedImage, valid: BoolArray, settled: BoolArray, number: int, min_area: float) -> Segments:
         """See ``rounds.Search``."""
         settled = settled.copy()
-        frame = embedding.mask_shape, embedding.scale
+        frame = image.embedding.mask_shape, image.embedding.scale
         valid_there = in_decoder_frame(valid, *frame)  # (h, w)
         found = [Segments.empty(valid.shape)]
         points = self.prompts.points(valid & ~settled)
+        points = points[image.is_open(points, self.min_score)]
         while len(points):
             asked, points = points[: self.batch], points[self.batch :]
-            candidates = segmenter.segment(embedding, asked)
+            candidates = image.ask(asked)
             settled_there = in_decoder_frame(settled, *frame)
-            accepted = self._choose(candidates, valid_there, settled_there, min_area * embedding.scale**2)
+            accepted = self._choose(candidates, valid_there, settled_there, min_area * image.embedding.scale**2)
             new = accepted.segments(candidates, valid, number)
             found.append(new)
             settled |= new.union()
-            points = points[~settled[np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)]]
+            image.remember(asked, candidates, self.min_score, self.reach)
+            free = ~settled[np.floor(points[:, 1]).astype(int), np.floor(points[:, 0]).astype(int)]
+            points = points[free & image.is_open(points, self.min_score)]
         return Segments.concatenate(*found)
 
     def _choose(self, candidates: Candidates, valid: BoolArray, settled: BoolArray, min_area: float) -> _Chosen:
@@ -156,8 +162,7 @@ class AutomaticSearch:
 
     def search(
         self,
-        segmenter: Segmenter,
-        embedding: Any,
+        image: AskedImage,
         valid: BoolArray,
         settled: BoolArray,
         number: int,
@@ -170,7 +175,7 @@ class AutomaticSearch:
         parts = [Segments.empty(valid.shape)]
         seen: set[bytes] = set()
         for start in range(0, len(points), self.batch):
-            candidates = segmenter.segment(embedding, points[start : start + self.batch])
+            candidates = image.ask(points[start : start + self.batch])
             stable = _Chosen.stable(candidates, candidates.scores > self.min_score, self.min_stability)
             # The very same mask, found from another point, would not survive the suppression: it need not be enlarged.
             pairs = zip(stable.point.tolist(), stable.mask.tolist(), strict=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isagrsc2.delineation.asked_image import AskedImage
 from isagrsc2.delineation.painting import View
 from isagrsc2.delineation.rounds import Prompting, Round, find_segments
 from isagrsc2.delineation.segments import Segments
@@ -45,9 +46,10 @@ def trace_rounds(
         The rounds that were done, in order; none where too little is left to begin with.
     """
     traced: list[TracedRound] = []
-    witnesses = {name: _Witness(stage, traced) for name, stage in prompting.rounds.items()}
+    listener = _Listener(segmenter, [])
+    witnesses = {name: _Witness(stage, listener.asked, traced) for name, stage in prompting.rounds.items()}
     watched = replace(prompting, rounds={name: Round(witness, witness) for name, witness in witnesses.items()})
-    find_segments(image, valid, segmenter, watched, min_area)
+    find_segments(image, valid, listener, watched, min_area)
     return traced
 
 
@@ -56,6 +58,7 @@ class _Witness:
     """Stands for painter and search of a round, does what they do, and adds what happened to ``traced``."""
 
     stage: Round
+    asked: list[FloatArray]  # all batches of points so far
     traced: list[TracedRound]
     # What the painter gave last; the loop asks it right before it searches.
     shown: Image = field(init=False)
@@ -66,14 +69,11 @@ class _Witness:
         self.shown = view.image
         return view
 
-    def search(
-        self, segmenter: Segmenter, embedding: Any, valid: BoolArray, settled: BoolArray, number: int, min_area: float
-    ) -> Segments:
+    def search(self, image: AskedImage, valid: BoolArray, settled: BoolArray, number: int, min_area: float) -> Segments:
         """See ``Search``."""
-        listener = _Listener(segmenter, [])
-        before = settled.copy()
-        added = self.stage.search.search(listener, embedding, valid, settled, number, min_area)
-        self.traced.append(TracedRound(number, self.shown, before, _all_points(listener.asked), added))
+        begun, before = len(self.asked), settled.copy()
+        added = self.stage.search.search(image, valid, settled, number, min_area)
+        self.traced.append(TracedRound(number, self.shown, before, _all_points(self.asked[begun:]), added))
         return added
 
 
