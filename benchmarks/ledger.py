@@ -99,6 +99,10 @@ class TimedCandidates:
         """See the protocol."""
         return self.ledger.make(MASKS, 0, lambda: self.real.pixels(point, mask))
 
+    def smallest(self, points: npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[np.int64]]:
+        """See the protocol."""
+        return self.ledger.make(MASKS, 0, lambda: self.real.smallest(points))
+
     def enlarge(self, rows: Rows) -> BoolArray:
         """See the protocol."""
         return self.ledger.make(MASKS, 0, lambda: self.real.enlarge(rows))
@@ -143,6 +147,12 @@ class SubstitutedCandidates(TimedCandidates):
         super().pixels(point, mask)
         with self.ledger.aside():
             return self.told.pixels(point, mask)
+
+    def smallest(self, points: npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[np.int64]]:
+        """See the protocol."""
+        super().smallest(points)
+        with self.ledger.aside():
+            return self.told.smallest(points)
 
     def enlarge(self, rows: Rows) -> BoolArray:
         """See the protocol."""

@@ -75,8 +75,8 @@ class Nested:
 
     scores: np.ndarray
 
-    def pixels(self, point: int, mask: int) -> np.ndarray:
-        return np.arange((20, 5)[mask])
+    def smallest(self, points: np.ndarray) -> list[np.ndarray]:
+        return [np.arange(5)] * len(points)
 
 
 def test_of_several_masks_the_smallest_is_spoken_for_and_the_best_score_counts(told: Callable) -> None:

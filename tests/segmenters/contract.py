@@ -60,6 +60,7 @@ def _check_candidates(candidates: Candidates, pairs: tuple[int, int], mask_shape
         assert pixels.dtype == np.int64
         assert len(np.unique(pixels)) == len(pixels)
         assert not len(pixels) or 0 <= pixels.min() <= pixels.max() < np.prod(mask_shape)
+    _check_smallest(candidates)
     point, mask = every(candidates)
     stability = candidates.stability((point, mask))
     assert candidates.scores.shape == pairs
@@ -70,6 +71,15 @@ def _check_candidates(candidates: Candidates, pairs: tuple[int, int], mask_shape
     assert ((stability >= 0) & (stability <= 1)).all()
     assert np.array_equal(stability[::-2], candidates.stability((point[::-2], mask[::-2])))
     assert candidates.stability((point[:0], mask[:0])).shape == (0,)
+
+
+def _check_smallest(candidates: Candidates) -> None:
+    count, nested = candidates.scores.shape
+    points = np.arange(count)[::-2]
+    for point, pixels in zip(points.tolist(), candidates.smallest(points), strict=True):
+        masks = [candidates.pixels(point, mask) for mask in range(nested)]
+        assert np.array_equal(pixels, min(masks, key=len))
+    assert candidates.smallest(points[:0]) == []
 
 
 def _check_same(one: Candidates, other: Candidates, what: str) -> None:

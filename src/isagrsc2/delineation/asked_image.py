@@ -39,18 +39,14 @@ class AskedImage:
             reach: how far an answer speaks for the pixels of its smallest mask, in x and in y, tile px; 0: for its own point.
         """
         width, near = self.embedding.mask_shape[1], reach * self.embedding.scale
-        rows, columns = self._places(points)
-        scores = candidates.scores.max(axis=1)  # (N,)
+        poor = np.flatnonzero(candidates.scores.max(axis=1) < min_score)  # (K,)
+        rows, columns = self._places(points[poor])
         best = self._best.ravel()  # (h * w,), a view
-        for number in np.flatnonzero(scores < min_score).tolist():
-            row, column = rows[number], columns[number]
-            spoken_for = np.array([row * width + column])
-            if reach:
-                masks = (candidates.pixels(number, mask) for mask in range(candidates.scores.shape[1]))
-                pixels = min(masks, key=len)  # (P,)
-                distance = np.maximum(abs(pixels // width - row), abs(pixels % width - column))
-                spoken_for = np.append(spoken_for, pixels[distance <= near])
-            best[spoken_for] = np.fmax(best[spoken_for], scores[number])
+        masks = candidates.smallest(poor) if reach else [np.zeros(0, np.int64)] * len(poor)
+        for row, column, pixels, score in zip(rows, columns, masks, candidates.scores[poor].max(axis=1), strict=True):
+            distance = np.maximum(abs(pixels // width - row), abs(pixels % width - column))
+            spoken_for = np.append(pixels[distance <= near], row * width + column)
+            best[spoken_for] = np.fmax(best[spoken_for], score)
 
     def is_open(self, points: FloatArray, min_score: float) -> BoolArray:
         """Whether an answer may reach ``min_score``, as far as is known: (N, 2) float xy in tile px to (N,) bool."""

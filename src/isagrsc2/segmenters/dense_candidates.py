@@ -41,6 +41,10 @@ class DenseCandidates:
         """See the protocol."""
         return np.flatnonzero(self.masks[point, mask])
 
+    def smallest(self, points: npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[np.int64]]:
+        """See the protocol."""
+        return smallest_pixels(self.masks[points])
+
     def stability(self, rows: Rows) -> npt.NDArray[np.float32]:
         """See the protocol."""
         return self.stability_of(self.chosen(rows))
@@ -52,3 +56,9 @@ class DenseCandidates:
     def chosen(self, rows: Rows) -> Any:
         """Logits (K, h, w) of chosen masks."""
         return self.logits[rows]
+
+
+def smallest_pixels(masks: BoolArray) -> list[npt.NDArray[np.int64]]:
+    """Flat indices of the smallest of M masks, for each of K points; (K, M, h, w) bool."""
+    smallest = np.count_nonzero(masks, axis=(2, 3)).argmin(axis=1)  # (K,)
+    return [np.flatnonzero(masks[row, mask]) for row, mask in enumerate(smallest.tolist())]

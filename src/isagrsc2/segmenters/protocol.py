@@ -63,6 +63,17 @@ class Candidates(Protocol):
         """(P,) flat indices of the mask's pixels in the decoder frame, each once, in any order."""
         ...
 
+    def smallest(self, points: npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[np.int64]]:
+        """Look at the smallest mask of several points at once.
+
+        Args:
+            points: (K,) numbers of points, K may be 0.
+
+        Returns:
+            K arrays of pixels, see ``pixels``; of equally small masks that of the first.
+        """
+        ...
+
     def enlarge(self, rows: Rows) -> BoolArray:
         """Bring chosen masks to the tile frame.
 

@@ -1,7 +1,7 @@
 """Prompts answered with regions of a hierarchy: nested regions under a point, exact to the pixel."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -125,6 +125,12 @@ class RegionCandidates:
     def pixels(self, point: int, mask: int) -> npt.NDArray[np.int64]:
         """See the protocol."""
         return self.embedding.decoder_pixels.inside(self.embedding.tree, self.nodes[point, mask])
+
+    def smallest(self, points: npt.NDArray[np.integer[Any]]) -> list[npt.NDArray[np.int64]]:
+        """See the protocol."""
+        nodes, pixels, tree = self.nodes[points], self.embedding.decoder_pixels, self.embedding.tree  # (K, M)
+        smallest = (pixels.start[tree.last[nodes]] - pixels.start[tree.first[nodes]]).argmin(axis=1)  # (K,)
+        return [pixels.inside(tree, node) for node in nodes[np.arange(len(nodes)), smallest].tolist()]
 
     def enlarge(self, rows: Rows) -> BoolArray:
         """See the protocol: the regions themselves, whatever the decoder frame shows of them."""

@@ -11,7 +11,7 @@ import torch
 from segment_anything.utils.amg import calculate_stability_score
 from torch import Tensor
 
-from isagrsc2.segmenters.dense_candidates import DenseCandidates
+from isagrsc2.segmenters.dense_candidates import DenseCandidates, smallest_pixels
 from isagrsc2.segmenters.protocol import BoolArray, Rows
 
 Numbers = npt.NDArray[np.integer[Any]]
@@ -67,6 +67,11 @@ class DrawnCandidates:
         """See the protocol."""
         self._look_at(np.array([point]))
         return np.flatnonzero(self._masks[point, mask])
+
+    def smallest(self, points: Numbers) -> list[npt.NDArray[np.int64]]:
+        """See the protocol."""
+        self._look_at(points)
+        return smallest_pixels(self._masks[points])
 
     def enlarge(self, rows: Rows) -> BoolArray:
         """See the protocol."""
