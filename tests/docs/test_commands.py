@@ -1,8 +1,7 @@
 """The commands of the documentation: every one is composed or parsed, and those of the pages are run on small files.
 
 A command is a line of a ``bash`` block, a line after ``$`` of a ``console`` block, or a whole ``python`` block. One that
-nothing here knows fails. One that is not run matches a line of ``NOT_RUN``, which says why; those of README.md are not run:
-its first table is docs/segment_my_image.md, the others took hours, and have their own tests.
+nothing here knows fails. One that is not run is on a page of ``PAGES_NOT_RUN`` or matches a line of ``NOT_RUN``, which say why.
 """
 
 import argparse
@@ -35,7 +34,9 @@ from omegaconf import DictConfig
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-# Why a command is composed or parsed and not run: a pattern of the command, and the reason.
+# Why the commands of a page are composed or parsed and not run.
+PAGES_NOT_RUN: Mapping[str, str] = {"README.md": "they are on the pages too", "docs/measurements.md": "they took hours"}
+# The same for a command: a pattern of the command, and the reason.
 NOT_RUN: Mapping[str, str] = {
     r"segmenter=(sam_vit|hf)|train/sam_decoder": "weights of hundreds of MB; tests/segmenters run small networks of the kind",
     r"classifier=clip": "weights of CLIP; tests/classification/clip has a small one",
@@ -100,8 +101,8 @@ class Command:
 
     def reason(self) -> str:
         """Why it is not run; empty for those that are."""
-        if self.page == "README.md":
-            return "see above"
+        if self.page in PAGES_NOT_RUN:
+            return PAGES_NOT_RUN[self.page]
         return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, self.text)), "")
 
 
@@ -331,7 +332,7 @@ def test_what_nobody_knows_fails(text: str, tmp_path: Path) -> None:
 
 
 def test_every_reason_and_every_short_cut_is_needed() -> None:
-    texts = [command.text for command in COMMANDS if command.page != "README.md"]
+    texts = [command.text for command in COMMANDS if command.page not in PAGES_NOT_RUN]
     for pattern in (*NOT_RUN, *QUICK):
         if "benchmarks" not in pattern:
             assert any(re.search(pattern, text) for text in texts), pattern
@@ -401,7 +402,8 @@ RUN = {page: [one for one in COMMANDS if one.page == page and not one.reason()] 
 
 def test_every_page_has_commands_that_run() -> None:
     # docs/segmenters.md and docs/cluster.md are about weights and machines that are not here.
-    assert {page for page, commands in RUN.items() if not commands} <= {"README.md", "docs/segmenters.md", "docs/cluster.md"}
+    without = {page for page, commands in RUN.items() if not commands}
+    assert without <= {*PAGES_NOT_RUN, "docs/segmenters.md", "docs/cluster.md"}
 
 
 @pytest.mark.slow

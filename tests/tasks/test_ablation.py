@@ -90,11 +90,11 @@ def test_a_sweep_ends_with_the_table(tmp_path: Path) -> None:
     ]
     method = ["segmenter=regions", "classifier=none"]
     variants = "experiment=evaluate/whitened,evaluate/residual_1"
-    command = [sys.executable, "evaluate.py", "hparams=rounds", variants, *scenes, *method, f"runs_dir={tmp_path}"]
+    sweep = tmp_path / "rounds"
+    command = [sys.executable, "evaluate.py", "hparams=rounds", variants, *scenes, *method, f"output_dir={sweep}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (sweep,) = tmp_path.glob("sweep_*")
     whitened, residual = read_variants(sweep)
     assert (whitened.name, residual.name) == ("whitened", "residual_1")
     for number, variant in enumerate((whitened, residual)):

@@ -51,12 +51,12 @@ def run(folder: Path, *overrides: str, code: str = APP) -> subprocess.CompletedP
 
 def jobs(folder: Path) -> list[dict[str, Any]]:
     """What the jobs were given, by number."""
-    found = sorted(folder.glob("outputs/train/classifier/sweep_*/*/job.json"), key=lambda path: int(path.parent.name))
+    found = sorted(folder.glob("outputs/train/classifier/*/*/job.json"), key=lambda path: int(path.parent.name))
     return [json.loads(path.read_text()) for path in found]
 
 
 def log(folder: Path, number: int) -> str:
-    return next(folder.glob(f"outputs/train/classifier/sweep_*/{number}/app.log")).read_text()
+    return next(folder.glob(f"outputs/train/classifier/*/{number}/app.log")).read_text()
 
 
 def test_the_other_jobs_run_and_the_failed_are_told(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_optuna_searches(tmp_path: Path) -> None:
     assert len(set(rates)) == 2
     assert all(1e-5 <= rate <= 1e-2 for rate in rates)
     assert {(job["divergence"], job["model"]["label_smoothing"]) for job in made} == {("worst", 0.1)}
-    (result,) = tmp_path.glob("outputs/train/classifier/sweep_*/optimization_results.yaml")
+    (result,) = tmp_path.glob("outputs/train/classifier/*/optimization_results.yaml")
     best = OmegaConf.load(result)
     # The largest of the returned values: the direction is that of monitor.mode.
     assert best.best_value == pytest.approx(max(-abs(math.log10(rate) + 3) for rate in rates))
