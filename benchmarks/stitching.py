@@ -12,6 +12,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ from isagrsc2.engines.local import LocalEngine
 from isagrsc2.parts import PartStore
 from isagrsc2.pipeline import Parts, stitch_parts
 from isagrsc2.scene.polygons import polygonise
+from isagrsc2.scene.region import EVERYWHERE
 from isagrsc2.scene.tiling import Tile
 
 # Bricks to the core of a tile, in x and in y.
@@ -53,13 +55,13 @@ def bricks(x0: int, y0: int, side: int, period: int, rng: np.random.Generator) -
     return numbered
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write parts, join them, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100, help="of tiles")
     parser.add_argument("--columns", type=int, default=100, help="of tiles")
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     with initialize_config_dir(str(Path(__file__).resolve().parents[1] / "conf"), version_base="1.3"):
         cfg = compose("segment")
     tiling = instantiate(cfg.tiling)
@@ -70,7 +72,7 @@ def main() -> None:
         store = PartStore.open(Path(folder) / "parts", {})
         write_parts(tiles, store, period)
 
-        scene: Any = SimpleNamespace(width=size[0], height=size[1])
+        scene: Any = SimpleNamespace(width=size[0], height=size[1], region=EVERYWHERE)
         method: Any = SimpleNamespace(scene_tiling=tiling, stitching=instantiate(cfg.stitching))
         finished = Parts(size[0] * size[1], len(tiles), 0, {}, {}, {})
         spread = LocalEngine(options.workers).map
