@@ -128,8 +128,13 @@ def test_one_band_stands_for_a_list(folder):
     assert files("b.tif", [4, 3, 2])[0].bands == [4, 3, 2]
 
 
-def test_a_missing_file_is_reported_when_its_turn_comes(folder):
-    (source,) = files("missing.tif")
+def test_the_only_file_is_missed_at_once():
+    with pytest.raises(InputError, match=r"^missing\.tif does not exist; check scene\.path\.$"):
+        files("missing.tif")
+
+
+def test_one_missing_file_of_several_is_reported_when_its_turn_comes(folder):
+    source, _ = files(["missing.tif", "b.tif"])
     assert source.origin == "missing.tif"
     assert source.identity()["size"] == 0
     with pytest.raises(InputError, match=r"missing\.tif does not exist"):

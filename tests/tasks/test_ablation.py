@@ -79,6 +79,7 @@ def test_the_published_list_of_variants() -> None:
     assert set(variants) == there - {"evaluate/residual_real_esrgan_x4"}  # its weights must be fetched
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_the_table(tmp_path: Path) -> None:
     scenes = [
         "scene=synthetic",

@@ -10,6 +10,8 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("segment.py", "train.py", "evaluate.py")
+# Starts fast: no network is loaded.
+CLASSICAL = ("segmenter=regions", "classifier=none")
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +38,7 @@ def test_a_missing_file_is_one_line(tmp_path):
 
 def test_a_damaged_file_is_one_line(image, tmp_path):
     image.write_bytes(image.read_bytes()[:6000])  # libtiff has its own words for it, in several lines
-    done = segment(tmp_path, "scene.path=a.tif", "output_dir=out")
+    done = segment(tmp_path, "scene.path=a.tif", "output_dir=out", *CLASSICAL)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("a.tif is damaged or breaks off")
     assert done.stderr.count("\n") == 1
@@ -47,7 +49,7 @@ def test_a_damaged_reference_is_one_line(image, tmp_path):
     labels = tmp_path / "labels.tif"
     Image.fromarray(np.random.default_rng(0).integers(0, 9, (64, 64), dtype=np.uint8)).save(labels)
     labels.write_bytes(labels.read_bytes()[:2000])
-    done = segment(tmp_path, "scene.path=a.tif", "reference=labels.tif", "output_dir=out")
+    done = segment(tmp_path, "scene.path=a.tif", "reference=labels.tif", "output_dir=out", *CLASSICAL)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("labels.tif can be read neither as vector file nor as label raster")
     assert done.stderr.count("\n") == 1

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = ("open", "read", "segment", "refine", "merge", "stitch", "classify", "parcels")
 
 
+@pytest.mark.slow
 def test_every_job_is_a_run_with_all_that_runs_are_compared_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenes = ["scene=synthetic", "scene.seeds=[3,4]", "scene.width=96", "scene.height=96"]
     method = ["segmenter=regions", "classifier=none", "prompting=residual,single_pass"]

@@ -366,6 +366,7 @@ def run(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *overrides], cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_as_a_user_types_it(given, tmp_path):
     own = (*given, "segmenter@data.finder.segmenter=regions", "data.min_area=10", "output_dir=chips")
     done = run(tmp_path, *own)

@@ -269,8 +269,9 @@ def test_nothing_of_a_synthetic_scene_stays_with_a_bad_reference(refused, good):
 
 
 def test_a_checkpoint_is_read_before_any_scene(refused, tmp_path):
-    # The scene does not exist either; the checkpoint is what is refused.
-    scene, checkpoint = f"scene.path={tmp_path}/missing.tif", tmp_path / "best.ckpt"
+    # The scene is no image either; the checkpoint is what is refused.
+    (tmp_path / "text.tif").write_text("no image")
+    scene, checkpoint = f"scene.path={tmp_path}/text.tif", tmp_path / "best.ckpt"
     option = ("classifier=cbam_resnet50", f"classifier.checkpoint={checkpoint}")
     assert refused(scene, *option).startswith(f"{checkpoint} does not exist; give classifier.checkpoint=PATH")
     import torch

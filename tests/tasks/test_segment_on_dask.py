@@ -57,6 +57,7 @@ def outside(tile: Tile, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
+@pytest.mark.slow
 def test_the_same_parcels_but_for_a_tile_that_kills_its_worker(
     run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

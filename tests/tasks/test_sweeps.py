@@ -110,6 +110,7 @@ def test_the_output_folder_is_the_one_that_hydra_made(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "first" / "job.json").read_text())["output_dir"] == "first"
 
 
+@pytest.mark.slow
 def test_optuna_searches(tmp_path: Path) -> None:
     done = run(tmp_path, "hparams=classifier_optuna", "hydra.sweeper.n_trials=2", "model.label_smoothing=0.1")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)

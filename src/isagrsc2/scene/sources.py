@@ -300,8 +300,8 @@ class Files:
         """The files, in the order given, each once.
 
         Raises:
-            InputError: a folder or a glob holds no image; a path is empty; the bands are neither a name nor numbers; the area
-                of interest cannot be used; an option does not apply.
+            InputError: the only file is missing; a folder or a glob holds no image; a path is empty; the bands are neither a
+                name nor numbers; the area of interest cannot be used; an option does not apply.
         """
         given = list(self.path) if isinstance(self.path, Sequence) and not isinstance(self.path, str) else [self.path]
         if not isinstance(self.mosaic, bool):
@@ -315,6 +315,8 @@ class Files:
             raise InputError(f"scene.bands={bands} is not understood; give `auto`, or numbers like scene.bands=[4,3,2].")
         # The same file may be given in several ways; links to it are files of their own.
         paths = list({path.absolute(): path for one in given for path in find_rasters(one)}.values())
+        if len(paths) == 1 and not paths[0].exists():  # of several, one that is missing does not stop the others
+            raise InputError(f"{paths[0]} does not exist; check scene.path.")
         how = (bands, self.stretch, FindPlace(str(self.crs), self.gcp_tolerance), read_area(str(self.aoi)))
         if not any(stac.is_item_file(path) for path in paths) or self.mosaic:
             self._refuse_idle({"assets": self.assets != stac.AUTO}, "scene.path=item.json, a STAC item")
