@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,17 @@ def test_a_part_comes_back_as_it_was(tmp_path: Path) -> None:
     for name in ("scores", "stability", "rounds"):
         assert (getattr(back, name) == getattr(wrote, name)).all()
         assert getattr(back, name).dtype == getattr(wrote, name).dtype
+
+
+def test_a_part_of_which_everything_is_valid_says_so_in_a_few_bytes(tmp_path: Path) -> None:
+    store = PartStore.open(tmp_path / "parts", {})
+    sizes = []
+    for valid in (part().valid, np.ones((10, 12), bool)):
+        store.write(TILE, replace(part(), valid=valid))
+        sizes.append(store.path(TILE).stat().st_size)
+        assert np.array_equal(store.read(TILE).valid, valid)
+        assert np.array_equal(store.valid(TILE), valid)
+    assert sizes[1] < sizes[0]
 
 
 def test_an_empty_part_comes_back(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import shapely
 
 from isagrsc2.delineation.merging import fill_gaps
-from isagrsc2.delineation.part import Bounds, IntArray, Labels, Part, common, grown, labels_of, within
+from isagrsc2.delineation.part import Bounds, IntArray, Labels, Part, burnt, common, grown, within
 from isagrsc2.scene.polygons import polygonise
 
 
@@ -96,11 +96,9 @@ def _paint_part(turns: Labels, frame: Bounds, part: Part, turn: Labels, cut: npt
     window = common(part.bounds, frame)
     if window[0] >= window[2] or window[1] >= window[3]:
         return
-    rows = labels_of(part, window)  # (h', w')
-    painted = np.append(0, turn).astype(np.int32)[rows]
+    # With a turn below zero a segment comes before everything, nothing included.
+    painted = burnt(part, np.where(cut, -turn, turn), window)  # (h', w')
     core = within(common(part.core, window), window)
-    outside = np.append(False, cut)[rows]
-    outside[core] = False
-    painted[outside] = 0
+    painted[core] = np.abs(painted[core])
     here = turns[within(window, frame)]
     np.maximum(here, painted, out=here)

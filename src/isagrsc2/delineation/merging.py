@@ -109,14 +109,17 @@ def fill_gaps(labels: Labels, valid: BoolArray, max_area: float) -> Labels:
     Returns:
         (H, W) int32. A gap that shares an edge with no label stays unlabelled.
     """
-    while True:
-        gaps, areas = components((labels == 0) & valid)
+    while (empty := (labels == 0) & valid).any():
+        gaps, areas = components(empty)
         small = areas < max_area
         small[0] = False
+        if not small.any():
+            break
         filled = give_to_nearest(labels, small[gaps], np.inf)
         if np.array_equal(filled, labels):
-            return labels
+            break
         labels = filled  # again: a pixel whose nearest label lies across a corner is next to another one now
+    return labels
 
 
 def give_to_nearest(labels: Labels, wanted: BoolArray, reach: float) -> Labels:

@@ -52,10 +52,9 @@ def cut_by_edge(part: Part, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     )
 
 
-def labels_of(part: Part, frame: Bounds) -> Labels:
-    """Labels (row + 1) of a part inside a frame."""
-    numbers = np.arange(1, len(part.polygons) + 1)
-    return rasterise(numbers, part.polygons, (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
+def burnt(part: Part, values: IntArray, frame: Bounds) -> Labels:
+    """Values (N,) of a part's segments inside a frame, 0 where there is none."""
+    return rasterise(values, part.polygons, (frame[3] - frame[1], frame[2] - frame[0]), frame[:2])
 
 
 def common(one: Bounds, two: Bounds) -> Bounds:

@@ -22,7 +22,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from isagrsc2.delineation.core_painting import Members, Parcels, paint_core
-from isagrsc2.delineation.part import Bounds, Geometries, IntArray, Labels, Part, common, cut_by_edge, labels_of
+from isagrsc2.delineation.part import Bounds, Geometries, IntArray, Labels, Part, burnt, common, cut_by_edge
 from isagrsc2.delineation.settling import Settling, unite
 from isagrsc2.options import check_share
 
@@ -135,10 +135,10 @@ def links(one: Part, two: Part, size: tuple[int, int], rule: Stitching) -> list[
     overlap = common(one.bounds, two.bounds)
     if overlap[0] >= overlap[2] or overlap[1] >= overlap[3]:
         return []
-    first, second = (labels_of(part, overlap) for part in (one, two))
-    shape = len(one.polygons) + 1, len(two.polygons) + 1
-    pixels = np.bincount(np.ravel_multi_index((first.ravel(), second.ravel()), shape), minlength=shape[0] * shape[1])
-    pixels = pixels.reshape(shape)  # (A + 1, B + 1), of every pair
+    rows, columns = len(one.polygons) + 1, len(two.polygons) + 1
+    # The sum of both is a number for every pair; row 0 and column 0 of the table are what no segment holds.
+    pairs = burnt(one, columns * np.arange(1, rows), overlap) + burnt(two, np.arange(1, columns), overlap)
+    pixels = np.bincount(pairs.ravel(), minlength=rows * columns).reshape(rows, columns)
     a, b = np.nonzero(pixels[1:, 1:])
     shared = pixels[1:, 1:][a, b]
     area_a, area_b = pixels.sum(axis=1)[1:][a], pixels.sum(axis=0)[1:][b]

@@ -51,10 +51,10 @@ def rasterise(
     """Burn pixel-exact polygons that do not overlap; the same as GDAL's, many times faster.
 
     Every vertical edge of an outline adds its label to all that lies right of it, or takes it away again, so the cost is that
-    of the outlines and of one sum over the raster.
+    of the outlines near the raster and of one sum over it.
 
     Args:
-        ids: (N,) labels > 0.
+        ids: (N,) labels, not 0.
         polygons: (N,) of whole numbers, edges horizontal or vertical; valid.
         shape: (H, W) of the result.
         offset: x and y of the result's upper left corner in the polygons' frame.
@@ -63,7 +63,9 @@ def rasterise(
         (H, W) int32.
     """
     height, width = shape
-    parts, owner = shapely.get_parts(polygons, return_index=True)
+    low, high = np.hsplit(shapely.bounds(polygons) - [*offset, *offset], 2)  # (N, 2) each
+    near = np.flatnonzero(((low < (width, height)) & (high > 0)).all(axis=1))
+    parts, owner = shapely.get_parts(polygons[near], return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
     is_shell = np.diff(part, prepend=-1) > 0
     points, ring = shapely.get_coordinates(rings, return_index=True)
@@ -74,7 +76,7 @@ def rasterise(
     count = np.maximum(y[edge], y[edge + 1]).clip(0, height) - upper
     # With the inside on its left, an edge of growing y has the inside at smaller x.
     leaves = (y[edge + 1] > y[edge]) == (shapely.is_ccw(rings) == is_shell)[ring[edge]]
-    step = np.where(leaves, -1, 1) * np.asarray(ids, np.int64)[owner[part[ring[edge]]]]
+    step = np.where(leaves, -1, 1) * np.asarray(ids, np.int64)[near[owner[part[ring[edge]]]]]
     row = np.repeat(upper - np.cumsum(count) + count, count) + np.arange(count.sum())
     cell = row * width + np.repeat(x[edge].clip(0), count)
     steps = np.zeros((height, width), np.int32)
