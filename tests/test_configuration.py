@@ -29,11 +29,12 @@ def composed_with(root: str, *overrides: str) -> tuple[Any, dict[str, str]]:
 def composed() -> Composed:
     """Every option file of every group, composed: (root, override, override of the group inside) -> configuration.
 
-    An option inside an option (an augmentation inside a data option) is composed in the first option that has its group.
+    Composing takes a third of a second: an option of several roots is composed in the first that has its group, and one inside
+    an option (an augmentation inside a data option) in the first option that has its group.
     """
     GlobalHydra.instance().clear()
     found: Composed = {}
-    inside: set[str] = set()
+    seen: set[str] = set()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for root in ROOTS:
             found[root,], groups = composed_with(root)
@@ -41,13 +42,16 @@ def composed() -> Composed:
                 # Experiments lie in a folder named like the root they are for.
                 for file in sorted([*(CONF / group).glob("*.yaml"), *(CONF / group / root).glob("*.yaml")]):
                     above = f"{group}={file.relative_to(CONF / group).with_suffix('')}"
+                    if above in seen:
+                        continue
+                    seen.add(above)
                     found[root, above], inner = composed_with(root, above)
                     for nested in (name for name in inner if name.startswith(f"{group}/")):
                         for one in sorted((CONF / nested.split("@")[0]).glob("*.yaml")):
                             override = f"{nested}={one.stem}"
-                            if override in inside:
+                            if override in seen:
                                 continue
-                            inside.add(override)
+                            seen.add(override)
                             chosen = inner[nested] == one.stem
                             found[root, above, override] = (
                                 found[root, above] if chosen else composed_with(root, above, override)[0]

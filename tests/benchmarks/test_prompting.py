@@ -30,6 +30,7 @@ def grids(rounds: int) -> tuple[str, ...]:
     return tuple(f"prompting.rounds.round_{number}.search.prompts.side={SIDE}" for number in range(1, rounds + 1))
 
 
+@pytest.mark.slow
 def test_a_table_of_all_rivals(load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sam_model_registry, "vit_b", lambda: random_sam(128))
     prompting, procedures, limits = load("prompting"), load("procedures"), load("limits")

@@ -32,7 +32,7 @@ def test_runs_decode_to_the_masks(labels, margins):
     frame = np.pad(labels, ((top, bottom), (left, right)))
     ids, polygons = polygonise(frame, (0, 0))  # several parts of one label are one row each
     for number, polygon, counts in zip(ids, polygons, run_lengths(polygons, frame.shape), strict=True):
-        mask = rasterise([1], [polygon], frame.shape, (0, 0))
+        mask = rasterise(np.ones(1, int), np.array([polygon], object), frame.shape, (0, 0))
         assert (frame[mask > 0] == number).all()
         assert sum(counts) == frame.size
         encoded = rle.frPyObjects({"size": list(frame.shape), "counts": counts}, *frame.shape)

@@ -13,7 +13,9 @@ from tiny_sam import patchwork
 from isagrsc2.segmenters.sam.segmenter import SamSegmenter
 
 
-@pytest.mark.parametrize("prompting", ["residual", "whitened", "single_pass"])
+@pytest.mark.parametrize(
+    "prompting", ["residual", *(pytest.param(name, marks=pytest.mark.slow) for name in ("whitened", "single_pass"))]
+)
 def test_a_picture_goes_through_sam(
     prompting: str,
     tiny_sam: Sam,

@@ -108,6 +108,7 @@ def test_images_need_a_reference(run: Evaluate, tmp_path: Path, write_raster: Ca
     assert [one.name for one in (tmp_path / "out").iterdir()] == []
 
 
+@pytest.mark.slow
 def test_tile_consistency(run: Evaluate, caplog: pytest.LogCaptureFixture) -> None:
     tiles = ("tiling.size=64", "tiling.overlap=16", "tile_consistency=shifted", "prompting=single_pass")
     with caplog.at_level("INFO"):

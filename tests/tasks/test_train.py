@@ -106,7 +106,7 @@ def test_the_csv_file_has_metrics_per_epoch_and_the_learning_rate(first_run):
     assert {"epoch", "train/loss", "val/f1_cultivated", "val/ece", "val/temperature", "lr-AdamW"} <= set(header)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_to_the_weights_of_an_uninterrupted_one(chips, tmp_path, workers):
     # Dropout, shuffling, augmentation, schedule, moments of the optimiser: all must go on where they stopped.
     options = ["model=cbam_squeezenet", "trainer.max_epochs=3", f"data.workers={workers}"]

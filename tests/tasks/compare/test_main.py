@@ -76,6 +76,7 @@ def test_mistakes_are_one_line(
     assert (shown.out, list(tmp_path.glob("*.png"))) == ("", [])
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_real_sweep(tmp_path: Path) -> None:
     scene = ["scene=synthetic", "scene.seeds=[3]", "scene.width=96", "scene.height=96", "export=metrics"]
     command = [

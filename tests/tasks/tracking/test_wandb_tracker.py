@@ -185,7 +185,10 @@ def refused_port() -> int:
         return int(listening.getsockname()[1])
 
 
-@pytest.mark.parametrize(("key", "reason"), [("a" * 40, "connection refused"), ("", "No API key configured")])
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [("a" * 40, "connection refused"), pytest.param("", "No API key configured", marks=pytest.mark.slow)],
+)
 def test_a_run_that_the_server_does_not_take_is_kept_offline(key: str, reason: str, tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     server = {"WANDB_BASE_URL": f"http://127.0.0.1:{refused_port()}", "HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc")}
@@ -238,6 +241,7 @@ os.environ["WANDB_BASE_URL"] = f"http://127.0.0.1:{server.server_port}"
 )
 
 
+@pytest.mark.slow
 def test_a_run_whose_server_goes_away_ends_and_is_kept(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     environment = kept | {"HOME": str(tmp_path), "WANDB_API_KEY": "a" * 40}
