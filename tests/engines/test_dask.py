@@ -132,7 +132,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
         process.wait(20)
 
 
-@pytest.mark.slow
 def test_a_scheduler_file_that_is_written_later_is_waited_for(there: There, tmp_path: Path) -> None:
     made = engine(scheduler=str(there.file), resources={"GPU": 1}, wait_seconds=60)
     assert sorted(made.map(Model(tmp_path), range(5))) == [0, 1, 4, 9, 16]

@@ -80,6 +80,7 @@ def test_an_option_that_does_not_exist_gets_hydras_answer(tmp_path, override, sa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_sweep_gives_every_job_its_own_folder(image, tmp_path):
     overrides = ("-m", "segmenter=regions", "classifier=none", "scene.path=a.tif", "output_dir=out", "export=metrics")
     done = segment(tmp_path, *overrides, "tiling.size=32,64", "tiling.overlap=8")
