@@ -20,7 +20,7 @@ test: lint $(VENV)/.installed-dev ## Lint, type check, and the fast tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/.installed-dev ## Only the tests marked slow
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 test-all: test test-slow ## Everything CI runs
 

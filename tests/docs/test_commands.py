@@ -308,6 +308,7 @@ def check_hf(arguments: Sequence[str]) -> None:
 CHECKS = {"pip": check_pip, "make": check_make, "dask": check_dask, "hf": check_hf}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_is_understood(page: Path, tmp_path: Path) -> None:
     wrong = []

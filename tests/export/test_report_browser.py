@@ -18,7 +18,10 @@ from isagrsc2.scene.stretch import NoStretch
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the tests' extra `dev` is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"),
+]
 
 OPTIONS = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[2] / "conf/export/report.yaml").report)
 del OPTIONS["_target_"]
